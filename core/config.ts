@@ -1,0 +1,103 @@
+import { type Lane, lanes } from "./protocol/job.ts";
+
+/** Names of environment variables: written by lib/, read by functions/. */
+export const env = {
+  table: "TABLE_NAME",
+  bucket: "BUCKET_NAME",
+  queue: (lane: Lane) => `QUEUE_URL_${lane.toUpperCase()}`,
+  /** `https://{api}.execute-api.{region}.{suffix}/ws`, for posting to connections; `wss://` of the same is where clients connect. */
+  socketEndpoint: "SOCKET_ENDPOINT",
+  /** `aws` or `local`: which column of the settings below. */
+  settings: "CONVOKE_SETTINGS",
+  councilMembers: "COUNCIL_MEMBERS",
+  councilChairmen: "COUNCIL_CHAIRMEN",
+  titleModel: "TITLE_MODEL",
+  openaiBaseUrl: "OPENAI_BASE_URL",
+  openaiApiKey: "OPENAI_API_KEY",
+  anthropicBaseUrl: "ANTHROPIC_BASE_URL",
+  anthropicApiKey: "ANTHROPIC_API_KEY",
+  /** Overrides the regional Bedrock endpoint, for tests. */
+  bedrockBaseUrl: "BEDROCK_BASE_URL",
+  /** Milliseconds per mock call, instead of delays like a model's; for benchmarks. */
+  mockLatencyMs: "MOCK_LATENCY_MS",
+  allowedOrigins: "ALLOWED_ORIGINS",
+  logLevel: "LOG_LEVEL",
+} as const;
+
+const minute = 60;
+const hour = 60 * minute;
+const day = 24 * hour;
+
+/** Every constant of the system. Where two values are given, the second is for the embedded cloud. */
+function choose(local: boolean) {
+  const pick = <T>(aws: T, here: T): T => (local ? here : aws);
+  const workerTimeoutSeconds = pick(900, 60);
+  return {
+    workerTimeoutSeconds,
+    /** The advice for SQS event sources is six times the function's timeout. */
+    visibilitySeconds: 6 * workerTimeoutSeconds,
+    maxReceives: pick(10, 4),
+    leaseMs: pick(60_000, 5_000),
+    heartbeatMs: pick(15_000, 1_000),
+    /** How often a worker looks for a cancel while it works. */
+    cancelPollMs: pick(2_000, 500),
+    sweepSeconds: pick(60, 5),
+    /** A message that was lost is missed after this long. */
+    submitDueMs: 5_000,
+    /** A retry or wait that is shorter is waited for in place, a longer one parks the job. */
+    waitInPlaceMs: pick(2_000, 500),
+    /** No step begins, and none goes on, when less than this is left of an invocation. */
+    marginMs: pick(30_000, 3_000),
+    maxSteps: 500,
+    maxHops: 1_000,
+    /** Claims in a row that recorded nothing. */
+    maxStalls: 5,
+    maxAgeMs: 7 * day * 1000,
+    maxEvents: 5_000,
+    inlineBytes: 16 * 1024,
+    frameBytes: 30 * 1024,
+    bodyBytes: 256 * 1024,
+    jsonDepth: 64,
+    jsonNodes: 10_000,
+    ticketSeconds: 30,
+    keyCacheMs: pick(60_000, 5_000),
+    journalKeptSeconds: 30 * day,
+    idempotencyKeptSeconds: day,
+    deltaKeptSeconds: hour,
+    /** API Gateway ends a WebSocket after two hours. */
+    watchKeptSeconds: 2 * hour + 10 * minute,
+    maxWatchesPerConnection: 50,
+    stepAttempts: 5,
+    retryFirstMs: pick(1_000, 100),
+    retryMostMs: pick(60_000, 2_000),
+    modelTotalMs: 120_000,
+    modelIdleMs: 30_000,
+    deltaFlushMs: 250,
+    dueShards: 8,
+  } as const;
+}
+
+export type Settings = ReturnType<typeof choose>;
+
+export const settings = { aws: choose(false), local: choose(true) };
+
+export function settingsOf(environment: NodeJS.ProcessEnv): Settings {
+  return environment[env.settings] === "local" ? settings.local : settings.aws;
+}
+
+/**
+ * @throws when a variable that the functions cannot work without is missing: a deployment error, better seen at
+ * the first start than at the first job.
+ */
+export function required(environment: NodeJS.ProcessEnv, name: string): string {
+  const value = environment[name];
+  if (!value) throw new Error(`The environment variable ${name} is not set`);
+  return value;
+}
+
+export function queueUrls(environment: NodeJS.ProcessEnv): Record<Lane, string> {
+  return Object.fromEntries(lanes.map((lane) => [lane, required(environment, env.queue(lane))])) as Record<
+    Lane,
+    string
+  >;
+}

@@ -1,0 +1,130 @@
+import type { Failure } from "../protocol/job.ts";
+import type { JsonObject, Millis } from "../protocol/json.ts";
+
+export type ProcessingState = "idle" | "active" | "error";
+
+/** One line of a conversation. An assistant's `content` is the text to show; `data` is the whole result of its job. */
+export type Message = {
+  /** From 1, in the order of the conversation. */
+  number: number;
+  role: "user" | "assistant";
+  content: string;
+  data?: JsonObject;
+  jobId: string;
+  at: Millis;
+};
+
+/** What a second message does while a job is still at work. */
+export type OnBusy = "enqueue" | "reject" | "interrupt";
+
+export type ConversationRecord = {
+  tenant: string;
+  id: string;
+  title: string;
+  createdAt: Millis;
+  updatedAt: Millis;
+  processingState: ProcessingState;
+  /** The job at work, and those that wait for their turn behind it. */
+  activeJobId?: string;
+  waitingJobIds: string[];
+  /** Set while `processingState` is `error`. */
+  failedJobId?: string;
+  failure?: Failure;
+  messageCount: number;
+  /** Counts changes, so that two writers notice each other. */
+  version: number;
+};
+
+/** A change of a conversation, written in one transaction with a journal entry, if `record.version - 1` is what is stored. */
+export type ConversationWrite = { record: ConversationRecord; messages: Message[] };
+
+/** Reads, and the creation of an empty conversation. Every other change rides on a journal entry (`ConversationWrite`). */
+export interface Conversations {
+  create(record: ConversationRecord): Promise<void>;
+  get(tenant: string, id: string): Promise<ConversationRecord | undefined>;
+  /** Newest first. `cursor` is opaque. */
+  list(
+    tenant: string,
+    options: { limit: number; cursor?: string },
+  ): Promise<{ conversations: ConversationRecord[]; cursor?: string }>;
+  /** In order, after message number `after`. */
+  messages(tenant: string, id: string, options?: { after?: number; limit?: number }): Promise<Message[]>;
+}
+
+export function newConversation(tenant: string, id: string, at: Millis): ConversationRecord {
+  return {
+    tenant,
+    id,
+    title: "New Conversation",
+    createdAt: at,
+    updatedAt: at,
+    processingState: "idle",
+    waitingJobIds: [],
+    messageCount: 0,
+    version: 1,
+  };
+}
+
+/** A user's message and the job that answers it. The job is at work at once, or waits for its turn. */
+export function addMessage(
+  conversation: ConversationRecord,
+  message: { content: string; jobId: string; at: Millis },
+): ConversationWrite {
+  const { failedJobId: _failedJobId, failure: _failure, ...rest } = conversation;
+  const busy = conversation.activeJobId !== undefined;
+  const number = conversation.messageCount + 1;
+  return {
+    record: {
+      ...rest,
+      updatedAt: message.at,
+      processingState: "active",
+      activeJobId: busy ? conversation.activeJobId : message.jobId,
+      waitingJobIds: busy ? [...conversation.waitingJobIds, message.jobId] : conversation.waitingJobIds,
+      messageCount: number,
+      version: conversation.version + 1,
+    },
+    messages: [{ number, role: "user", content: message.content, jobId: message.jobId, at: message.at }],
+  };
+}
+
+/** How a job ended, as its conversation sees it. */
+export type Outcome =
+  | { end: "completed"; reply?: { content: string; data: JsonObject }; title?: string }
+  | { end: "failed"; failure: Failure }
+  | { end: "cancelled" };
+
+/**
+ * The change that belongs to the end of a job: the answer, and the next job's turn. `idle` and the message arrive
+ * together or not at all.
+ * @returns the change and the job whose turn it is now, if there is one.
+ */
+export function endJob(
+  conversation: ConversationRecord,
+  jobId: string,
+  outcome: Outcome,
+  at: Millis,
+): { write: ConversationWrite; next?: string } {
+  const wasActive = conversation.activeJobId === jobId;
+  const waiting = conversation.waitingJobIds.filter((id) => id !== jobId);
+  const next = wasActive ? waiting[0] : undefined;
+  const { activeJobId, failedJobId: _failedJobId, failure: _failure, ...rest } = conversation;
+  const active = wasActive ? next : activeJobId;
+  const record: ConversationRecord = {
+    ...rest,
+    updatedAt: at,
+    processingState: active ? "active" : outcome.end === "failed" ? "error" : "idle",
+    ...(active ? { activeJobId: active } : {}),
+    waitingJobIds: next ? waiting.slice(1) : waiting,
+    ...(outcome.end === "failed" && !active ? { failedJobId: jobId, failure: outcome.failure } : {}),
+    version: conversation.version + 1,
+  };
+  const messages: Message[] = [];
+  if (outcome.end === "completed") {
+    if (outcome.title) record.title = outcome.title;
+    if (outcome.reply) {
+      record.messageCount += 1;
+      messages.push({ number: record.messageCount, role: "assistant", ...outcome.reply, jobId, at });
+    }
+  }
+  return { write: { record, messages }, ...(next ? { next } : {}) };
+}

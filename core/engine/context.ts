@@ -1,0 +1,130 @@
+import type { ModelAnswer, ModelRequest } from "../models/model.ts";
+import type { Failure, JobKey, Progress, Usage } from "../protocol/job.ts";
+import type { Json, Millis } from "../protocol/json.ts";
+
+/** At least one field. @see the AWS Lambda durable functions SDK, whose shape this is. */
+export type Duration = { days?: number; hours?: number; minutes?: number; seconds?: number };
+
+export function toMillis(duration: Duration): Millis {
+  const { days = 0, hours = 0, minutes = 0, seconds = 0 } = duration;
+  return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000;
+}
+
+/** @param attempt - how often the step has been tried by now, from 1. */
+export type RetryStrategy = (
+  error: unknown,
+  attempt: number,
+) => { shouldRetry: false } | { shouldRetry: true; delay?: Duration };
+
+export type StepConfig = {
+  retryStrategy?: RetryStrategy;
+  /** A step that takes longer is aborted and counts as failed. */
+  timeout?: Duration;
+};
+
+export type StepContext = {
+  logger: Logger;
+  /** Cancel, time-out, or the end of the invocation. */
+  signal: AbortSignal;
+  attempt: number;
+  /** The same for every attempt of this step, for services that take an idempotency key. */
+  idempotencyKey: string;
+};
+
+export type Logger = Record<"debug" | "info" | "warn" | "error", (message: string, fields?: object) => void>;
+
+export type CompletionConfig = {
+  /** Enough when so many branches have completed. */
+  minSuccessful?: number;
+  /** More failures than this end the whole. */
+  toleratedFailureCount?: number;
+  toleratedFailurePercentage?: number;
+};
+
+export type ConcurrencyConfig = { maxConcurrency?: number; completionConfig?: CompletionConfig };
+
+export type BatchItem<T> =
+  | { index: number; name: string; status: "SUCCEEDED"; result: T }
+  | { index: number; name: string; status: "FAILED"; error: Error }
+  /** Not finished when the completion condition was met. */
+  | { index: number; name: string; status: "STARTED" };
+
+/** The outcome of `parallel` and `map`: partial failure is a value, not an exception. */
+export type BatchResult<T> = {
+  all: BatchItem<T>[];
+  completionReason: "ALL_COMPLETED" | "MIN_SUCCESSFUL_REACHED" | "FAILURE_TOLERANCE_EXCEEDED";
+  hasFailure: boolean;
+  /** Results of those that succeeded, in the order of the branches. */
+  getResults(): T[];
+  getErrors(): Error[];
+  succeeded(): (BatchItem<T> & { status: "SUCCEEDED" })[];
+  failed(): (BatchItem<T> & { status: "FAILED" })[];
+  throwIfError(): void;
+};
+
+export type Branch<T> =
+  | ((ctx: JobContext) => Promise<T>)
+  | { name?: string; func: (ctx: JobContext) => Promise<T> };
+
+export type GenerateConfig = StepConfig & {
+  /** Longest silence between two tokens. */
+  idleTimeout?: Duration;
+  /** Tried in this order when the model before it has failed for good; each is a step of its own. */
+  fallback?: string[];
+  /** Checked inside the step: throws `StepFailed` to have the call tried again or given up. */
+  check?: (answer: ModelAnswer) => void;
+};
+
+/**
+ * What a job function has of the world. Everything that is not deterministic goes through here, so that a replay
+ * takes the same way. Words and shapes are those of AWS Lambda durable functions.
+ */
+export interface JobContext {
+  readonly job: JobKey & {
+    type: string;
+    version: number;
+    createdAt: Millis;
+    conversation?: { id: string; message: number };
+  };
+  readonly logger: Logger;
+  /** Aborted by a cancel. */
+  readonly signal: AbortSignal;
+
+  /** Runs once to completion, whatever happens: its result is recorded, and a replay is given the record. */
+  step<T>(name: string, fn: (step: StepContext) => Promise<T>, config?: StepConfig): Promise<T>;
+
+  /** Sleeps without holding a worker. */
+  wait(name: string, duration: Duration): Promise<void>;
+
+  /** A model call as a step: usage is recorded, time-outs and cancel abort it. */
+  generate(name: string, request: ModelRequest, config?: GenerateConfig): Promise<ModelAnswer>;
+  /** The same, with token deltas to those who watch. */
+  stream(name: string, request: ModelRequest, config?: GenerateConfig): Promise<ModelAnswer>;
+
+  runInChildContext<T>(name: string, fn: (ctx: JobContext) => Promise<T>): Promise<T>;
+  parallel<T>(name: string, branches: Branch<T>[], config?: ConcurrencyConfig): Promise<BatchResult<T>>;
+  map<I, T>(
+    name: string,
+    items: I[],
+    fn: (ctx: JobContext, item: I, index: number) => Promise<T>,
+    config?: ConcurrencyConfig,
+  ): Promise<BatchResult<T>>;
+
+  readonly promise: {
+    all<T>(name: string, promises: Promise<T>[]): Promise<T[]>;
+    allSettled<T>(name: string, promises: Promise<T>[]): Promise<PromiseSettledResult<T>[]>;
+    any<T>(name: string, promises: Promise<T>[]): Promise<T>;
+    race<T>(name: string, promises: Promise<T>[]): Promise<T>;
+  };
+
+  /** Shows people where the job is. Recorded together with the next thing that happens. */
+  progress(progress: Progress): void;
+  /** Marks the result as less than what was asked for. */
+  degraded(): void;
+  /** What the job has consumed so far. */
+  usage(): Usage;
+}
+
+/** What a step leaves behind: its result, and what rides on the event. */
+export type StepOutcome = { result: Json; usage?: Usage; degraded?: boolean; mock?: boolean };
+export type StepFailure = { failure: Failure; retryAt?: Millis };

@@ -1,0 +1,62 @@
+import type * as z from "zod";
+import type { Deployment } from "../models/deployment.ts";
+import type { JsonObject } from "../protocol/json.ts";
+import type { Services } from "../services.ts";
+import type { JobContext } from "./context.ts";
+
+/** What a job function may use besides its context. Anything that it does with these belongs into a step. */
+export type JobServices = Pick<Services, "conversations">;
+
+/**
+ * One kind of work.
+ *
+ * `run` is replayed: it must take the same way whenever it is given the same results, so time, chance and the
+ * outside world reach it through `ctx` only. Raise `version` when a change would make it take another way, and keep
+ * the old one for the jobs that began with it.
+ */
+export type JobType<I = unknown, R = unknown> = {
+  type: string;
+  version: number;
+  /** One sentence for people who choose a job type. */
+  summary: string;
+  input: z.ZodType<I>;
+  result: z.ZodType<R>;
+  example: NoInfer<I>;
+  /**
+   * Fills in what the deployment decides. Called once, at submit, so that a later deployment changes nothing for a
+   * job that has begun.
+   */
+  prepare?(input: I, deployment: Deployment): I;
+  /** Human-readable, for lists. */
+  title(input: I): string;
+  /** What the job is about, e.g. the beginning of its text. */
+  description(input: I): string;
+  run(ctx: JobContext, input: I, services: JobServices): Promise<R>;
+  /** How the result reads as an assistant's message, for job types that can answer in a conversation. */
+  reply?(result: R): { content: string; data: JsonObject; title?: string };
+};
+
+// A registry holds types of many inputs; each is given only what its own schema has parsed.
+// biome-ignore lint/suspicious/noExplicitAny: input and result are checked by the type's own schemas
+export type AnyJobType = JobType<any, any>;
+
+/** All job types of a deployment, by name. Several versions of one type may live side by side. */
+export type Jobs = {
+  all: AnyJobType[];
+  /** The newest version. */
+  latest(type: string): AnyJobType | undefined;
+  version(type: string, version: number): AnyJobType | undefined;
+};
+
+export function defineJob<I, R>(jobType: JobType<I, R>): JobType<I, R> {
+  return jobType;
+}
+
+export function registry(all: AnyJobType[]): Jobs {
+  const newestFirst = [...all].sort((a, b) => b.version - a.version);
+  return {
+    all,
+    latest: (type) => newestFirst.find((job) => job.type === type),
+    version: (type, version) => all.find((job) => job.type === type && job.version === version),
+  };
+}

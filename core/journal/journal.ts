@@ -1,0 +1,96 @@
+import type { ConversationWrite } from "../conversations/conversation.ts";
+import type { Entry } from "../protocol/event.ts";
+import type { JobKey, JobRecord, JobStatus } from "../protocol/job.ts";
+import type { Millis } from "../protocol/json.ts";
+
+/** A client's promise not to mean two jobs by one key. `fingerprint` is a hash of everything that it asked for. */
+export type IdempotencyClaim = { key: string; fingerprint: string; expiresAt: Millis };
+
+export type Submission = {
+  entry: Entry;
+  head: JobRecord;
+  idempotency?: IdempotencyClaim;
+  conversation?: ConversationWrite;
+};
+
+export type Created =
+  | { end: "stored" }
+  /** The idempotency key was used before. The caller compares the fingerprints. */
+  | { end: "duplicate"; jobId: string; fingerprint: string }
+  /** Somebody else changed the conversation since it was read: read it again and decide again. */
+  | { end: "conversation changed" };
+
+export type Appended =
+  | { end: "stored" }
+  /** Another entry stands in that place. It may be the caller's own: compare the tokens. */
+  | { end: "taken"; entry: Entry }
+  | { end: "conversation changed" };
+
+/** What changes in the same transaction as an entry. */
+export type Along = { head?: JobRecord; conversation?: ConversationWrite };
+
+export type Reading = {
+  /** In order, contiguous, the first one begins at or before `after + 1` and ends behind it. */
+  entries: Entry[];
+  /** Present in the last page of a reading (`more` is false), when the job exists. */
+  head?: JobRecord;
+  /** True when the reading stopped at its limit: read on after the last entry. */
+  more: boolean;
+  /** Somebody watches and wants token deltas. Known in the last page only. */
+  deltasWanted: boolean;
+};
+
+export type DueJob = JobKey & { due: Millis };
+
+export type JobPage = { jobs: JobRecord[]; cursor?: string };
+
+export type Delta = { step: string; attempt: number; index: number; text: string };
+
+/**
+ * One journal per job: checkpoint, progress feed, replay log and audit trail. Position in the log is all that
+ * decides a race; nothing here depends on a clock.
+ *
+ * Every method throws `Unavailable` when the store refuses or is silent. After that a write may or may not have
+ * happened: read its place to know.
+ */
+export interface Journal {
+  /** Writes a job's first entry, its HEAD and whatever must appear with them, or nothing. */
+  create(submission: Submission): Promise<Created>;
+
+  /**
+   * Writes one entry if its place is free. A plain conditional put; with `along` one transaction that also replaces
+   * HEAD and changes the conversation.
+   */
+  append(entry: Entry, along?: Along): Promise<Appended>;
+
+  /** Everything after event `after`, consistently, with HEAD. `limit` counts entries. */
+  read(job: JobKey, after: number, limit?: number): Promise<Reading>;
+
+  /** HEAD as last written: exact for a job at rest, a little behind for a running one. */
+  head(job: JobKey): Promise<JobRecord | undefined>;
+
+  /**
+   * Heartbeat: replaces HEAD with a newer fold and lease, if the lease is still the caller's and no newer HEAD has
+   * been written.
+   * @returns false when it is not.
+   */
+  renew(head: JobRecord): Promise<boolean>;
+
+  /** A tenant's jobs, newest first. `cursor` is opaque. */
+  list(
+    tenant: string,
+    options: { limit: number; cursor?: string; status?: JobStatus; type?: string },
+  ): Promise<JobPage>;
+
+  /** Jobs whose `due` has passed, the longest overdue first. May be a little behind. */
+  due(now: Millis, limit: number): Promise<DueJob[]>;
+
+  /**
+   * Moves a job's `due`, if it still is what the caller saw, so that of two sweepers one acts.
+   * @returns false when it is not.
+   */
+  postpone(job: DueJob, to: Millis): Promise<boolean>;
+
+  /** Token deltas: outside the journal, short-lived, numbered within step and attempt. Losing one does no harm. */
+  putDeltas(job: JobKey, deltas: Delta[]): Promise<void>;
+}

@@ -1,0 +1,50 @@
+import type { JobStatus, Progress } from "./job.ts";
+import type { Json } from "./json.ts";
+import type { EventView, JobView } from "./wire.ts";
+
+/** Client to server, over the WebSocket. */
+export type ClientMessage =
+  /** `after`: replay from the event that follows it, then live. `deltas`: also tokens as they arrive. `batch`: what was committed together as one frame. */
+  | { type: "watch"; job_id: string; after?: number; deltas?: boolean; batch?: boolean }
+  /** Live status and progress of all of one's own jobs; no replay. */
+  | { type: "watch"; scope: "mine"; batch?: boolean }
+  | { type: "unwatch"; job_id: string }
+  | { type: "unwatch"; scope: "mine" }
+  /** With `job_id` the pong carries that job's `head`, so that a lost last event is noticed. */
+  | { type: "ping"; job_id?: string };
+
+/** Server to client. Frames stay under the frame limit: what is larger carries a `ref` to fetch over HTTP. */
+export type ServerMessage =
+  | { type: "watching"; job_id: string; head: number; status: JobStatus; progress: JobView["progress"] }
+  | { type: "watching"; scope: "mine" }
+  | JobMessage
+  | { type: "delta"; job_id: string; step: string; attempt: number; index: number; text: string }
+  | { type: "batch"; messages: JobMessage[] }
+  | { type: "pong"; job_id?: string; head?: number }
+  | { type: "error"; code: string; message: string; job_id?: string };
+
+/** One event of the journal as a message. */
+export type JobMessage =
+  | {
+      type: "progress";
+      job_id: string;
+      seq: number;
+      at: string;
+      data: Progress & { timestamp: string };
+      event: EventView;
+    }
+  | {
+      type: "status";
+      job_id: string;
+      seq: number;
+      at: string;
+      status: JobStatus;
+      result_data?: Json;
+      error_message?: string;
+      event: EventView;
+    }
+  | { type: "event"; job_id: string; seq: number; at: string; event: EventView };
+
+export const subprotocol = "convoke.v1";
+/** A browser cannot set headers on a WebSocket, so it offers its ticket as a second subprotocol. */
+export const ticketPrefix = "ticket.";

@@ -1,0 +1,17 @@
+import type { JobKey, Lane } from "../protocol/job.ts";
+
+/** A wake-up call. It carries ids only, so it may be lost, doubled, late or swapped without harm. */
+export type WakeUp = JobKey;
+
+export interface WorkQueue {
+  /**
+   * Asks for another pass over a job.
+   * @param delaySeconds - 0 to 900. SQS accepts no more, so the sweeper carries longer waits.
+   * @throws Unavailable when the queue refuses or is silent; sending twice does no harm.
+   * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html
+   */
+  send(lane: Lane, job: WakeUp, delaySeconds?: number): Promise<void>;
+}
+
+/** What SQS accepts as a delay. */
+export const longestDelaySeconds = 900;

@@ -1,0 +1,27 @@
+import type { Settings } from "./config.ts";
+import type { Conversations } from "./conversations/conversation.ts";
+import type { Journal } from "./journal/journal.ts";
+import type { Keys } from "./keys/keys.ts";
+import type { Deployment } from "./models/deployment.ts";
+import type { Model } from "./models/model.ts";
+import type { Payloads } from "./payloads/payloads.ts";
+import type { Millis } from "./protocol/json.ts";
+import type { WorkQueue } from "./queue/queue.ts";
+import type { Sockets, Watches } from "./sockets/sockets.ts";
+
+/** The outside world. Take the part you use: `Pick<Services, "journal" | "now">`. */
+export interface Services {
+  journal: Journal;
+  conversations: Conversations;
+  queue: WorkQueue;
+  payloads: Payloads;
+  sockets: Sockets;
+  watches: Watches;
+  keys: Keys;
+  model: Model;
+  deployment: Deployment;
+  settings: Settings;
+  now: () => Millis;
+  newId: () => string;
+  random: () => number;
+}
