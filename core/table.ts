@@ -1,0 +1,15 @@
+/** Names of the table's attributes and indexes: built by lib/, used by the adapters. Imports nothing, so that both may read it. */
+export const table = {
+  partitionKey: "pk",
+  sortKey: "sk",
+  /** Epoch seconds, as DynamoDB's time to live wants them. */
+  ttl: "ttl",
+  indexes: {
+    /** Sparse: jobs that the sweeper must look at. Sharded, because every live job is in here. Projection KEYS_ONLY. */
+    due: { name: "due", partitionKey: "due_shard", sortKey: "due_at" },
+    /** A tenant's jobs, and apart from them its conversations, by creation. KEYS_ONLY, so that rewriting a HEAD costs no index write. */
+    list: { name: "list", partitionKey: "list_pk", sortKey: "list_sk" },
+  },
+  /** What the stream's readers select by: journal entries and token deltas. */
+  prefixes: { entry: "E#", deltas: "D#", watch: "W#" },
+} as const;
