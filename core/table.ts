@@ -13,3 +13,24 @@ export const table = {
   /** What the stream's readers select by: journal entries and token deltas. */
   prefixes: { entry: "E#", deltas: "D#", watch: "W#" },
 } as const;
+
+/** Every key of a tenant's things begins with this, and no tenant's name can reach into another's. */
+export function tenantPartition(tenant: string): string {
+  return `T#${encodeURIComponent(tenant)}`;
+}
+
+/** A job's journal, HEAD, watches and deltas. */
+export function jobPartition(job: { tenant: string; jobId: string }): string {
+  return `${tenantPartition(job.tenant)}#J#${job.jobId}`;
+}
+
+/** The inverse of `jobPartition`; undefined for any other partition. */
+export function jobOf(partition: string): { tenant: string; jobId: string } | undefined {
+  const match = /^T#([^#]*)#J#(.*)$/s.exec(partition);
+  return match ? { tenant: decodeURIComponent(match[1]!), jobId: match[2]! } : undefined;
+}
+
+/** Sort keys compare as text, so their numbers have a fixed width. */
+export function numbered(prefix: string, number: number): string {
+  return prefix + String(number).padStart(10, "0");
+}

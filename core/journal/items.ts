@@ -1,0 +1,159 @@
+import { createHash } from "node:crypto";
+import type { Settings } from "../config.ts";
+import { listPosition } from "../cursor.ts";
+import { bodyOf, type Item, type Packed, withBody } from "../pack.ts";
+import type { Entry, JobEvent } from "../protocol/event.ts";
+import type { JobKey, JobRecord } from "../protocol/job.ts";
+import type { Millis } from "../protocol/json.ts";
+import { jobOf, jobPartition, numbered, table, tenantPartition } from "../table.ts";
+import type { Delta, IdempotencyClaim } from "./journal.ts";
+
+export type Kept = Pick<Settings, "journalKeptSeconds" | "deltaKeptSeconds" | "dueShards">;
+
+export const headKey = "HEAD";
+
+export function expiry(at: Millis, seconds: number): number {
+  return Math.ceil(at / 1000) + seconds;
+}
+
+export function entrySortKey(seq: number): string {
+  return numbered(table.prefixes.entry, seq);
+}
+
+export function entryItem(entry: Entry, kept: Kept): Item {
+  return withBody(
+    {
+      pk: jobPartition(entry),
+      sk: entrySortKey(entry.seq),
+      at: entry.at,
+      by: entry.by,
+      token: entry.token,
+      ttl: expiry(entry.at, kept.journalKeptSeconds),
+    },
+    entry.events,
+  );
+}
+
+type EntryItem = { pk: string; sk: string; at: number; by: string; token: string; body: Packed };
+
+export function entryOf(item: EntryItem): Entry {
+  return {
+    ...keyOf(item.pk),
+    seq: Number(item.sk.slice(table.prefixes.entry.length)),
+    at: item.at,
+    by: item.by,
+    token: item.token,
+    events: bodyOf<JobEvent[]>(item),
+  };
+}
+
+function keyOf(partition: string): JobKey {
+  const key = jobOf(partition);
+  if (!key) throw new Error(`${partition} is not the partition of a job`);
+  return key;
+}
+
+/**
+ * HEAD. What conditions, updates and indexes need is in attributes of its own and nowhere else, so that it cannot
+ * contradict the rest.
+ */
+export function headItem(head: JobRecord, kept: Kept): Item {
+  const { tenant, jobId, seq, due, lease, ...rest } = head;
+  return withBody(
+    {
+      pk: jobPartition(head),
+      sk: headKey,
+      seq,
+      ...(lease ? { lease_by: lease.by, lease_until: lease.until } : {}),
+      ...(due === undefined ? {} : { due_shard: dueShard(jobId, kept.dueShards), due_at: due }),
+      list_pk: tenantPartition(tenant),
+      list_sk: listPosition(head.createdAt, jobId),
+      ttl: expiry(head.createdAt, kept.journalKeptSeconds),
+    },
+    rest,
+  );
+}
+
+export type HeadItem = {
+  pk: string;
+  seq: number;
+  lease_by?: string;
+  lease_until?: number;
+  due_at?: number;
+  body: Packed;
+};
+
+export function headOf(item: HeadItem): JobRecord {
+  const { lease_by: by, lease_until: until, due_at: due } = item;
+  return {
+    ...bodyOf<JobRecord>(item),
+    ...keyOf(item.pk),
+    seq: item.seq,
+    ...(by === undefined || until === undefined ? {} : { lease: { by, until } }),
+    ...(due === undefined ? {} : { due }),
+  };
+}
+
+/** Spreads the sparse index over partitions: every live job is in it. */
+function dueShard(jobId: string, shards: number): string {
+  return String(createHash("sha256").update(jobId).digest().readUInt32BE() % shards);
+}
+
+export function idempotencyPartition(tenant: string, key: string): string {
+  return `${tenantPartition(tenant)}#I#${createHash("sha256").update(key).digest("hex")}`;
+}
+
+export function idempotencyItem(job: JobKey, claim: IdempotencyClaim): Item {
+  return {
+    pk: idempotencyPartition(job.tenant, claim.key),
+    sk: "I",
+    job_id: job.jobId,
+    fingerprint: claim.fingerprint,
+    expires_at: claim.expiresAt,
+    ttl: Math.ceil(claim.expiresAt / 1000),
+  };
+}
+
+/** One item for what was coalesced. Its key follows from the first delta, so that writing it twice does no harm. */
+export function deltasItem(job: JobKey, deltas: [Delta, ...Delta[]], at: Millis, kept: Kept): Item {
+  const { step, attempt, index } = deltas[0];
+  const name = createHash("sha256").update(step).digest("base64url").slice(0, 16);
+  return withBody(
+    {
+      pk: jobPartition(job),
+      sk: numbered(`${table.prefixes.deltas}${name}#${attempt}#`, index),
+      ttl: expiry(at, kept.deltaKeptSeconds),
+    },
+    deltas,
+  );
+}
+
+/** What the table's stream tells of a job. */
+export type StreamRecord = { entry: Entry } | { job: JobKey; deltas: Delta[] };
+
+type StreamImage = Record<string, { S?: string; N?: string; B?: string }>;
+
+/**
+ * Reads the `NewImage` of a stream record as Lambda is given it: AttributeValue JSON, binary as base64.
+ * @returns undefined for items that are neither entries nor deltas.
+ */
+export function fromStream(image: StreamImage | undefined): StreamRecord | undefined {
+  const [pk, sk] = [image?.pk?.S, image?.sk?.S];
+  if (!image || pk === undefined || sk === undefined) return undefined;
+  const job = jobOf(pk);
+  const body =
+    image.body?.S ?? (image.body?.B === undefined ? undefined : Buffer.from(image.body.B, "base64"));
+  if (!job || body === undefined) return undefined;
+  if (sk.startsWith(table.prefixes.deltas)) return { job, deltas: bodyOf<Delta[]>({ body }) };
+  if (!sk.startsWith(table.prefixes.entry)) return undefined;
+  return {
+    entry: entryOf({
+      pk,
+      sk,
+      at: Number(image.at?.N),
+      by: image.by?.S ?? "",
+      token: image.token?.S ?? "",
+      body,
+    }),
+  };
+}
