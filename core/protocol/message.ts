@@ -17,13 +17,25 @@ export type ClientMessage =
 export type ServerMessage =
   | { type: "watching"; job_id: string; head: number; status: JobStatus; progress: JobView["progress"] }
   | { type: "watching"; scope: "mine" }
-  | JobMessage
-  | { type: "delta"; job_id: string; step: string; attempt: number; index: number; text: string }
-  | { type: "batch"; messages: JobMessage[] }
+  | LiveMessage
+  | { type: "batch"; messages: LiveMessage[] }
   | { type: "pong"; job_id?: string; head?: number }
   | { type: "error"; code: string; message: string; job_id?: string };
 
-/** One event of the journal as a message. */
+/** What a watcher is sent without asking for each. */
+export type LiveMessage = JobMessage | DeltaMessage;
+
+/** Text of a model as it arrives: numbered within step and attempt, outside the journal, so some may be missing. */
+export type DeltaMessage = {
+  type: "delta";
+  job_id: string;
+  step: string;
+  attempt: number;
+  index: number;
+  text: string;
+};
+
+/** One event of the journal as a message. With `ref` its values are missing, and there is where to fetch it whole. */
 export type JobMessage =
   | {
       type: "progress";
@@ -32,6 +44,7 @@ export type JobMessage =
       at: string;
       data: Progress & { timestamp: string };
       event: EventView;
+      ref?: string;
     }
   | {
       type: "status";
@@ -42,8 +55,9 @@ export type JobMessage =
       result_data?: Json;
       error_message?: string;
       event: EventView;
+      ref?: string;
     }
-  | { type: "event"; job_id: string; seq: number; at: string; event: EventView };
+  | { type: "event"; job_id: string; seq: number; at: string; event: EventView; ref?: string };
 
 export const subprotocol = "convoke.v1";
 /** A browser cannot set headers on a WebSocket, so it offers its ticket as a second subprotocol. */
