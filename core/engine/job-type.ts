@@ -32,7 +32,10 @@ export type JobType<I = unknown, R = unknown> = {
   /** What the job is about, e.g. the beginning of its text. */
   description(input: I): string;
   run(ctx: JobContext, input: I, services: JobServices): Promise<R>;
-  /** How the result reads as an assistant's message, for job types that can answer in a conversation. */
+  /**
+   * How the result reads as an assistant's message, for job types that can answer in a conversation. The user's message
+   * is the `question` of their input.
+   */
   reply?(result: R): { content: string; data: JsonObject; title?: string };
 };
 

@@ -1,0 +1,326 @@
+import { createHash } from "node:crypto";
+import type { CallOptions, Model, ModelAnswer, ModelRequest } from "../models/model.ts";
+import { StepError } from "../protocol/error.ts";
+import type { JobEvent } from "../protocol/event.ts";
+import {
+  addUsage,
+  type Failure,
+  type JobRecord,
+  noUsage,
+  type Progress,
+  type Usage,
+} from "../protocol/job.ts";
+import type { Json, Millis } from "../protocol/json.ts";
+import { runBatch } from "./batch.ts";
+import {
+  type Branch,
+  type Duration,
+  type GenerateConfig,
+  type JobContext,
+  type Logger,
+  type StepConfig,
+  type StepContext,
+  type StepOutcome,
+  toMillis,
+} from "./context.ts";
+
+/** What the journal knows of one path, and what the job function waits for at it. */
+export type Operation = {
+  path: string;
+  kind: "step" | "wait";
+  /** The last attempt that began; 0 before the first. */
+  attempt: number;
+  /** Attempts that failed. An attempt that a dead worker left behind is none. */
+  failures: number;
+  state: "new" | "running" | "retrying" | "waiting" | "settled";
+  /** When a retry or a wait is due. */
+  dueAt?: Millis;
+  outcome?: Outcome;
+  /** Present once the job function has called it. */
+  call?: Call;
+};
+
+type Call = {
+  perform?: (step: StepContext) => Promise<StepOutcome>;
+  config: StepConfig;
+  durationMs?: Millis;
+  settle: (outcome: Outcome) => void;
+};
+
+export type Outcome =
+  | { ok: true; value: Json; usage?: Usage; mock?: boolean; degraded?: boolean }
+  | { ok: false; failure: Failure };
+
+/** The job function asked for something that the journal contradicts. */
+export type Divergence = { step: string; message: string };
+
+export type Finished = { ok: true; value: unknown } | { ok: false; error: unknown };
+
+type World = {
+  model: Model;
+  logger: Logger;
+  modelTotalMs: number;
+  modelIdleMs: number;
+  onDelta: (step: string, attempt: number, text: string) => void;
+};
+
+/**
+ * A job function in memory: what it has asked for, what it has been given, whether it has returned. Knows nothing of
+ * time, leases or storage. The same code carries a replay and the live continuation.
+ */
+export class Run {
+  readonly operations = new Map<string, Operation>();
+  readonly cancelled = new AbortController();
+  finished: Finished | undefined;
+  diverged: Divergence | undefined;
+  /** What the job function last wanted shown, until it is recorded. */
+  progress: Progress | undefined;
+  degraded = false;
+  replaying = true;
+  private fresh: Operation[] = [];
+  private consumed: Usage = noUsage;
+  private readonly job: JobRecord;
+  private readonly world: World;
+  /** Called whenever the job function has asked for something or has ended. */
+  private readonly onActivity: () => void;
+
+  constructor(job: JobRecord, world: World, onActivity: () => void) {
+    this.job = job;
+    this.world = world;
+    this.onActivity = onActivity;
+  }
+
+  begin(fn: (ctx: JobContext) => Promise<unknown>): void {
+    const end = (finished: Finished) => {
+      this.finished = finished;
+      this.onActivity();
+    };
+    // In a promise from the start: a job function that throws before its first await fails like any other.
+    Promise.resolve()
+      .then(() => fn(this.context("")))
+      .then(
+        (value) => end({ ok: true, value }),
+        (error: unknown) => end({ ok: false, error }),
+      );
+  }
+
+  /** What a recorded event says of its operation. Returns the operation if that settles it. */
+  record(event: JobEvent): Operation | undefined {
+    switch (event.kind) {
+      case "step.started":
+        for (const { step, attempt } of event.steps) {
+          Object.assign(this.operation(step, "step"), { attempt, state: "running", dueAt: undefined });
+        }
+        return undefined;
+      case "wait.started":
+        Object.assign(this.operation(event.step, "wait"), { state: "waiting", dueAt: event.until });
+        return undefined;
+      case "step.failed": {
+        const operation = this.operation(event.step, "step");
+        operation.failures += 1;
+        if (event.retryAt === undefined) return operation;
+        Object.assign(operation, { state: "retrying", dueAt: event.retryAt });
+        return undefined;
+      }
+      case "step.completed":
+        return this.operation(event.step, "step");
+      case "wait.ended":
+        return this.operation(event.step, "wait");
+      default:
+        return undefined;
+    }
+  }
+
+  /** Gives the job function an outcome, now or when it asks. */
+  deliver(operation: Operation, outcome: Outcome): void {
+    operation.state = "settled";
+    operation.outcome = outcome;
+    operation.dueAt = undefined;
+    if (outcome.ok && outcome.usage) this.consumed = addUsage(this.consumed, outcome.usage);
+    operation.call?.settle(outcome);
+  }
+
+  /** Operations called for the first time since this was last asked. */
+  takeFresh(): Operation[] {
+    return this.fresh.splice(0);
+  }
+
+  /** Paths that the journal holds and the job function has not asked for. */
+  uncalled(): Operation[] {
+    return [...this.operations.values()].filter((operation) => !operation.call);
+  }
+
+  private operation(path: string, kind: Operation["kind"]): Operation {
+    let operation = this.operations.get(path);
+    if (!operation) {
+      operation = { path, kind, attempt: 0, failures: 0, state: "new" };
+      this.operations.set(path, operation);
+    }
+    return operation;
+  }
+
+  private call<T>(
+    path: string,
+    kind: Operation["kind"],
+    details: Omit<Call, "settle">,
+    revive: (outcome: Outcome & { ok: true }) => T,
+  ): Promise<T> {
+    const operation = this.operation(path, kind);
+    const promise = new Promise<T>((resolve, reject) => {
+      if (operation.kind !== kind) {
+        this.diverged ??= {
+          step: path,
+          message: `The job asks for a ${kind} at "${path}", its journal holds a ${operation.kind} there`,
+        };
+        return; // stays open: a blocked job does nothing, its own catch blocks included
+      }
+      const settle = (outcome: Outcome) => {
+        if (outcome.ok) resolve(revive(outcome));
+        else reject(new StepError(outcome.failure));
+      };
+      operation.call = { ...details, settle };
+      if (operation.outcome) settle(operation.outcome);
+      else if (operation.state === "new") this.fresh.push(operation);
+    });
+    // A job may drop a promise (a lost race); its failure is in the journal and must not end the process.
+    promise.catch(() => {});
+    this.onActivity();
+    return promise;
+  }
+
+  private context(scope: string): JobContext {
+    const { job, world } = this;
+    const used = new Map<string, number>();
+    /** `poll`, `poll#2`, ...: a name that comes again in one scope is numbered in the order of the calls. */
+    const pathOf = (name: string): string => {
+      const count = (used.get(name) ?? 0) + 1;
+      used.set(name, count);
+      return `${scope}${name}${count === 1 ? "" : `#${count}`}`;
+    };
+    const child = (name: string) => this.context(`${pathOf(name)}/`);
+    const plain = (outcome: Outcome & { ok: true }) => outcome.value;
+
+    const generate = async (
+      name: string,
+      request: ModelRequest,
+      { fallback = [], idleTimeout, check, ...config }: GenerateConfig,
+      deltas: boolean,
+    ): Promise<ModelAnswer> => {
+      const path = pathOf(name);
+      const idleMs = idleTimeout ? toMillis(idleTimeout) : world.modelIdleMs;
+      const totalMs = config.timeout ? toMillis(config.timeout) : world.modelTotalMs;
+      const attempt = (asked: ModelRequest, at: string, degraded: boolean) =>
+        this.call(
+          at,
+          "step",
+          {
+            config,
+            perform: async (step) => {
+              const options: CallOptions = {
+                signal: step.signal,
+                totalMs,
+                idleMs,
+                idempotencyKey: step.idempotencyKey,
+                ...(deltas ? { onDelta: (text) => world.onDelta(at, step.attempt, text) } : {}),
+              };
+              const { usage, mock, ...answer } = await world.model.generate(asked, options);
+              check?.({ ...answer, usage });
+              return {
+                result: answer as Json,
+                usage,
+                ...(mock ? { mock } : {}),
+                ...(degraded ? { degraded } : {}),
+              };
+            },
+          },
+          (outcome): ModelAnswer => ({
+            ...(outcome.value as Omit<ModelAnswer, "usage">),
+            usage: outcome.usage ?? noUsage,
+            ...(outcome.mock ? { mock: true } : {}),
+          }),
+        );
+      let last: Promise<ModelAnswer> = attempt(request, path, false);
+      for (const model of fallback) {
+        const answer = await last.catch(() => undefined);
+        if (answer) return answer;
+        last = attempt({ ...request, model }, `${path}/fallback:${model}`, true);
+      }
+      return last;
+    };
+
+    const loud =
+      (level: keyof Logger) =>
+      (message: string, fields: object = {}) => {
+        if (!this.replaying) world.logger[level](message, { job_id: job.jobId, ...fields });
+      };
+
+    const start = <T>(branch: Branch<T>) => (typeof branch === "function" ? branch : branch.func);
+
+    return {
+      job: {
+        tenant: job.tenant,
+        jobId: job.jobId,
+        type: job.type,
+        version: job.version,
+        createdAt: job.createdAt,
+        ...(job.inConversation
+          ? { conversation: { id: job.inConversation.conversationId, message: job.inConversation.message } }
+          : {}),
+      },
+      logger: { debug: loud("debug"), info: loud("info"), warn: loud("warn"), error: loud("error") },
+      signal: this.cancelled.signal,
+      step: <T>(name: string, fn: (step: StepContext) => Promise<T>, config: StepConfig = {}) =>
+        this.call(
+          pathOf(name),
+          "step",
+          { config, perform: async (step) => ({ result: (await fn(step)) as Json }) },
+          plain,
+        ) as Promise<T>,
+      wait: async (name: string, duration: Duration) => {
+        await this.call(pathOf(name), "wait", { config: {}, durationMs: toMillis(duration) }, plain);
+      },
+      generate: (name, request, config = {}) => generate(name, request, config, false),
+      stream: (name, request, config = {}) => generate(name, request, config, true),
+      runInChildContext: async (name, fn) => fn(child(name)),
+      parallel: (name, branches, config) => {
+        const inner = child(name);
+        return runBatch(
+          branches.map((branch, index) => {
+            const label = (typeof branch === "object" && branch.name) || String(index);
+            return { name: label, start: () => inner.runInChildContext(label, start(branch)) };
+          }),
+          config,
+        );
+      },
+      map: (name, items, fn, config) => {
+        const inner = child(name);
+        return runBatch(
+          items.map((item, index) => ({
+            name: String(index),
+            start: () => inner.runInChildContext(String(index), (ctx) => fn(ctx, item, index)),
+          })),
+          config,
+        );
+      },
+      // The order in which outcomes are delivered is the journal's, so the language's own combinators replay alike.
+      promise: {
+        all: (_name, promises) => Promise.all(promises),
+        allSettled: (_name, promises) => Promise.allSettled(promises),
+        any: (_name, promises) => Promise.any(promises),
+        race: (_name, promises) => Promise.race(promises),
+      },
+      progress: (progress) => {
+        this.progress = progress;
+      },
+      degraded: () => {
+        this.degraded = true;
+      },
+      usage: () => this.consumed,
+    };
+  }
+}
+
+/** The same for every attempt of a step, different for every step of every job. */
+export function idempotencyKey(job: { tenant: string; jobId: string }, path: string): string {
+  return createHash("sha256").update(`${job.tenant}\n${job.jobId}\n${path}`).digest("base64url");
+}

@@ -1,0 +1,64 @@
+import type { Context, EventBridgeEvent, SQSEvent } from "aws-lambda";
+import type { Logger } from "../../core/engine/context.ts";
+import { isTerminal, type JobKey } from "../../core/protocol/job.ts";
+import { parseWakeUp } from "../../core/queue/queue.ts";
+import type { Services } from "../../core/services.ts";
+
+type SweeperServices = Pick<Services, "journal" | "queue" | "now" | "settings">;
+
+const jobsPerPage = 200;
+/** Stop looking for more when an invocation has less left. */
+const reserveMs = 5_000;
+
+/**
+ * Walks behind the journey and picks up what fell: messages that were lost, workers that died, waits that outlast
+ * what a queue can delay. A dead-letter message says that a worker died over a job several times, not that the job
+ * has failed; the job's own count of claims without progress decides that, in its next pass.
+ */
+export function sweeper(services: SweeperServices, logger: Logger) {
+  return async (event: EventBridgeEvent<string, unknown> | SQSEvent, context: Context): Promise<void> => {
+    const deadline = services.now() + context.getRemainingTimeInMillis() - reserveMs;
+    if ("Records" in event) await revive(services, logger, event);
+    else await sweep(services, logger, deadline);
+  };
+}
+
+async function sweep(services: SweeperServices, logger: Logger, deadline: number): Promise<void> {
+  const { journal, now } = services;
+  let woken = 0;
+  let found: JobKey[];
+  do {
+    const due = await journal.due(now(), jobsPerPage);
+    const results = await Promise.all(due.map((job) => wake(services, job, job.due)));
+    const moved = results.filter(Boolean).length;
+    woken += moved;
+    // A page of which nothing could be moved belongs to another sweeper or to a lagging index.
+    found = moved > 0 ? due : [];
+  } while (found.length === jobsPerPage && now() < deadline);
+  if (woken > 0) logger.info("jobs woken", { jobs: woken });
+}
+
+async function revive(services: SweeperServices, logger: Logger, event: SQSEvent): Promise<void> {
+  for (const record of event.Records) {
+    const job = parseWakeUp(record.body);
+    if (!job) {
+      logger.error("unreadable dead letter dropped", { message_id: record.messageId });
+      continue;
+    }
+    const head = await services.journal.head(job);
+    logger.error("dead letter", { job_id: job.jobId, status: head?.status ?? "gone", stalls: head?.stalls });
+    if (head?.due !== undefined) await wake(services, job, head.due);
+  }
+}
+
+/** Moves the job's `due` first, so that of two sweepers one sends. */
+async function wake(services: SweeperServices, job: JobKey, due: number): Promise<boolean> {
+  const { journal, queue, now, settings } = services;
+  const head = await journal.head(job);
+  if (!head || isTerminal(head.status)) return false;
+  if (head.lease && head.lease.until > now()) return false;
+  const { tenant, jobId } = job;
+  const moved = await journal.postpone({ tenant, jobId, due }, now() + settings.sweepSeconds * 1000);
+  if (moved) await queue.send(head.lane, { tenant, jobId });
+  return moved;
+}
