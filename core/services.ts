@@ -24,4 +24,6 @@ export interface Services {
   now: () => Millis;
   newId: () => string;
   random: () => number;
+  /** Resolves after the time has passed, or at once when the signal is aborted. Never rejects. */
+  sleep: (ms: Millis, signal?: AbortSignal) => Promise<void>;
 }
