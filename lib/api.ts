@@ -1,0 +1,66 @@
+import { type CfnStage, CorsHttpMethod, HttpApi, HttpMethod, HttpStage } from "aws-cdk-lib/aws-apigatewayv2";
+import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
+import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
+import { Duration } from "aws-cdk-lib/core";
+import { Construct } from "constructs";
+import { env } from "../core/config.ts";
+import { lambdaFunction, logGroupOf, type Plan } from "./lambda.ts";
+
+/** The front door for requests. */
+export class Api extends Construct {
+  readonly fn: LambdaFunction;
+  readonly url: string;
+
+  constructor(scope: Construct, id: string, plan: Plan) {
+    super(scope, id);
+    const { allowedOrigins } = plan.environment;
+    this.fn = lambdaFunction(this, "api", plan, {
+      description: "Accepts jobs and answers questions about them",
+      memorySize: 1024,
+      // An HTTP API gives up after 30 seconds, whatever the function may still have to say.
+      timeout: Duration.seconds(29),
+    });
+    this.fn.addEnvironment(env.allowedOrigins, allowedOrigins.join(","));
+
+    const api = new HttpApi(this, "HttpApi", {
+      createDefaultStage: false,
+      corsPreflight: allowedOrigins.length
+        ? {
+            allowOrigins: allowedOrigins,
+            allowMethods: [CorsHttpMethod.ANY],
+            allowHeaders: ["authorization", "content-type", "idempotency-key", "prefer"],
+            maxAge: Duration.hours(1),
+          }
+        : undefined,
+    });
+    api.addRoutes({
+      path: "/{proxy+}",
+      methods: [HttpMethod.ANY],
+      integration: new HttpLambdaIntegration("Integration", this.fn),
+    });
+    const stage = new HttpStage(this, "Stage", {
+      httpApi: api,
+      stageName: "$default",
+      autoDeploy: true,
+      throttle: { rateLimit: 200, burstLimit: 400 },
+    });
+    (stage.node.defaultChild as CfnStage).accessLogSettings = {
+      destinationArn: logGroupOf(this, "AccessLog", plan.environment).logGroupArn,
+      format: accessLogFormat,
+    };
+    this.url = api.apiEndpoint;
+  }
+}
+
+/** Path, but neither query nor headers: no secret is ever in there. */
+const accessLogFormat = JSON.stringify({
+  requestId: "$context.requestId",
+  requestTime: "$context.requestTime",
+  sourceIp: "$context.identity.sourceIp",
+  method: "$context.httpMethod",
+  path: "$context.path",
+  status: "$context.status",
+  responseLength: "$context.responseLength",
+  responseLatency: "$context.responseLatency",
+  integrationError: "$context.integrationErrorMessage",
+});

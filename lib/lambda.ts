@@ -1,0 +1,58 @@
+import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import {
+  Architecture,
+  Code,
+  type FunctionOptions,
+  Function as LambdaFunction,
+  LoggingFormat,
+  Runtime,
+  Tracing,
+} from "aws-cdk-lib/aws-lambda";
+import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
+import { type Duration, RemovalPolicy } from "aws-cdk-lib/core";
+import type { Construct } from "constructs";
+import { env } from "../core/config.ts";
+import type { Bundles, FunctionName } from "./bundle.ts";
+import type { Environment } from "./environment.ts";
+
+/** What every stop is built from. */
+export type Plan = { environment: Environment; bundles: Bundles };
+
+type Own = Pick<FunctionOptions, "description" | "recursiveLoop"> & { memorySize: number; timeout: Duration };
+
+/**
+ * A function with a role and a log of its own. It may do nothing but write that log; each resource's `grant...`
+ * adds a right and the address to use it on.
+ */
+export function lambdaFunction(
+  scope: Construct,
+  name: FunctionName,
+  { environment, bundles }: Plan,
+  own: Own,
+): LambdaFunction {
+  const role = new Role(scope, "Role", { assumedBy: new ServicePrincipal("lambda.amazonaws.com") });
+  const logGroup = logGroupOf(scope, "Log", environment);
+  logGroup.grantWrite(role);
+  return new LambdaFunction(scope, "Function", {
+    ...own,
+    code: Code.fromAsset(bundles[name].directory),
+    handler: bundles[name].handler,
+    runtime: Runtime.NODEJS_24_X,
+    architecture: Architecture.ARM_64,
+    role,
+    logGroup,
+    loggingFormat: LoggingFormat.JSON,
+    tracing: Tracing.ACTIVE,
+    environment: {
+      NODE_OPTIONS: "--enable-source-maps",
+      [env.settings]: environment.name === "local" ? "local" : "aws",
+    },
+  });
+}
+
+export function logGroupOf(scope: Construct, id: string, { production }: Environment): LogGroup {
+  return new LogGroup(scope, id, {
+    retention: production ? RetentionDays.THREE_MONTHS : RetentionDays.TWO_WEEKS,
+    removalPolicy: production ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+  });
+}

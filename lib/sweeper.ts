@@ -1,0 +1,41 @@
+import { Rule, Schedule } from "aws-cdk-lib/aws-events";
+import { LambdaFunction as Target } from "aws-cdk-lib/aws-events-targets";
+import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
+import { Duration } from "aws-cdk-lib/core";
+import { Construct } from "constructs";
+import { lanes } from "../core/protocol/job.ts";
+import { lambdaFunction, type Plan } from "./lambda.ts";
+import { title, type WorkQueue } from "./queue.ts";
+
+export const sweeperTimeout = Duration.seconds(50);
+
+/** Walks behind and picks up what fell: jobs whose time has come, messages that no worker could take. */
+export class Sweeper extends Construct {
+  readonly fn: LambdaFunction;
+
+  constructor(scope: Construct, id: string, plan: Plan) {
+    super(scope, id);
+    this.fn = lambdaFunction(this, "sweeper", plan, {
+      description: "Picks up jobs that are overdue and messages that were given up",
+      memorySize: 512,
+      timeout: sweeperTimeout,
+    });
+    // A sweep that failed or came late is made good by the next one.
+    new Rule(this, "EveryMinute", {
+      schedule: Schedule.rate(Duration.minutes(1)),
+      targets: [new Target(this.fn, { retryAttempts: 0, maxEventAge: Duration.seconds(60) })],
+    });
+  }
+
+  consume(queue: WorkQueue): void {
+    for (const lane of lanes) {
+      queue.deadLetters[lane].grantConsumeMessages(this.fn);
+      this.fn.addEventSourceMapping(`${title(lane)}DeadLetters`, {
+        eventSourceArn: queue.deadLetters[lane].queueArn,
+        batchSize: 10,
+        maxConcurrency: 2,
+        reportBatchItemFailures: true,
+      });
+    }
+  }
+}
