@@ -259,7 +259,7 @@ class LivePass {
         : this.end(events, { end: "completed", result: result.value });
     }
 
-    const outOfTime = this.options.deadline - now() < settings.marginMs;
+    const outOfTime = this.options.deadline - now() < settings.reserveMs;
     const starting: Operation[] = [];
     for (const operation of this.program.takeFresh()) {
       if (operation.kind !== "wait") continue;
@@ -426,7 +426,7 @@ class LivePass {
       } else {
         this.quietSince = undefined;
       }
-      const abortAt = this.options.deadline - settings.marginMs / 2;
+      const abortAt = this.options.deadline - settings.marginMs;
       const moments = [this.pollAt, this.renewAt, abortAt, due ?? Number.POSITIVE_INFINITY];
       if (!this.deltas.empty) moments.push(this.flushAt);
       const nap = new AbortController();

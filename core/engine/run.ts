@@ -140,9 +140,9 @@ export class Run {
     operation.call?.settle(outcome);
   }
 
-  /** Operations called for the first time since this was last asked. */
+  /** Operations that the job function has asked for since this was last asked, and that no journal knows. */
   takeFresh(): Operation[] {
-    return this.fresh.splice(0);
+    return this.fresh.splice(0).filter((operation) => operation.state === "new");
   }
 
   /** Paths that the journal holds and the job function has not asked for. */
