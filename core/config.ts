@@ -18,9 +18,19 @@ export const env = {
   anthropicApiKey: "ANTHROPIC_API_KEY",
   /** Overrides the regional Bedrock endpoint, for tests. */
   bedrockBaseUrl: "BEDROCK_BASE_URL",
+  /** Name of an SSM SecureString with the provider keys, `{"openai": "...", "anthropic": "..."}`. */
+  providerKeysParameter: "PROVIDER_KEYS_PARAMETER",
+  /** JSON of prices that come before those of the price table. */
+  modelPrices: "MODEL_PRICES",
   /** Milliseconds per mock call, instead of delays like a model's; for benchmarks. */
   mockLatencyMs: "MOCK_LATENCY_MS",
+  /** Web origins that may call the API, separated by commas. */
   allowedOrigins: "ALLOWED_ORIGINS",
+  /** Tokens of this OpenID Connect issuer are accepted beside API keys; without it only keys are. */
+  jwtIssuer: "JWT_ISSUER",
+  jwtAudience: "JWT_AUDIENCE",
+  /** The claim that names the tenant. */
+  jwtTenantClaim: "JWT_TENANT_CLAIM",
   logLevel: "LOG_LEVEL",
 } as const;
 
@@ -46,8 +56,10 @@ function choose(local: boolean) {
     submitDueMs: 5_000,
     /** A retry or wait that is shorter is waited for in place, a longer one parks the job. */
     waitInPlaceMs: pick(2_000, 500),
-    /** No step begins, and none goes on, when less than this is left of an invocation. */
-    marginMs: pick(30_000, 3_000),
+    /** No step begins when less than this is left of an invocation: time for a model call and the margin. */
+    reserveMs: pick(150_000, 20_000),
+    /** What still runs when only this is left is given up; the next pass begins it again. */
+    marginMs: pick(15_000, 1_500),
     maxSteps: 500,
     maxHops: 1_000,
     /** Claims in a row that recorded nothing. */
@@ -59,6 +71,8 @@ function choose(local: boolean) {
     bodyBytes: 256 * 1024,
     jsonDepth: 64,
     jsonNodes: 10_000,
+    /** Lambda answers with at most 6 MB: a larger result is given by reference. */
+    answerBytes: 4 * 1024 * 1024,
     ticketSeconds: 30,
     keyCacheMs: pick(60_000, 5_000),
     journalKeptSeconds: 30 * day,
