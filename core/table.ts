@@ -24,6 +24,11 @@ export function jobPartition(job: { tenant: string; jobId: string }): string {
   return `${tenantPartition(job.tenant)}#J#${job.jobId}`;
 }
 
+/** Watches of all jobs of a tenant. */
+export function tenantWatchesPartition(tenant: string): string {
+  return `${tenantPartition(tenant)}#MINE`;
+}
+
 /** The inverse of `jobPartition`; undefined for any other partition. */
 export function jobOf(partition: string): { tenant: string; jobId: string } | undefined {
   const match = /^T#([^#]*)#J#(.*)$/s.exec(partition);

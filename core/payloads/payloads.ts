@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+import { Unavailable } from "../protocol/error.ts";
 import type { PayloadRef, Stored } from "../protocol/job.ts";
 import type { Json } from "../protocol/json.ts";
 
@@ -23,4 +25,21 @@ export async function store(
 
 export async function load(payloads: Payloads, stored: Stored): Promise<Json> {
   return "json" in stored ? stored.json : JSON.parse(await payloads.get(stored.ref));
+}
+
+function sha256(json: string): string {
+  return createHash("sha256").update(json).digest("hex");
+}
+
+/** The name of a value: its content below its job, so that one job's payloads can be found and removed together. */
+export function refOf(job: { tenant: string; jobId: string }, json: string): PayloadRef {
+  const hash = sha256(json);
+  const key = [job.tenant, job.jobId, hash].map(encodeURIComponent).join("/");
+  return { key, bytes: Buffer.byteLength(json), sha256: hash };
+}
+
+/** @throws Unavailable when these are not the bytes that were stored: reading again may give the right ones. */
+export function checked(ref: PayloadRef, json: string): string {
+  if (sha256(json) === ref.sha256) return json;
+  throw new Unavailable(`The payload ${ref.key} does not match its hash`);
 }

@@ -31,18 +31,3 @@ export function checkDelay(seconds: number): void {
   if (Number.isInteger(seconds) && seconds >= 0 && seconds <= longestDelaySeconds) return;
   throw new RangeError(`A delay is 0 to ${longestDelaySeconds} whole seconds, not ${seconds}`);
 }
-
-/** The body of a message: ids and nothing else, so that no dead-letter queue ever holds what users wrote. */
-export function toBody({ tenant, jobId }: WakeUp): string {
-  return JSON.stringify({ tenant, job_id: jobId });
-}
-
-/** @returns undefined for a body that no `toBody` has written. */
-export function fromBody(body: string): WakeUp | undefined {
-  try {
-    const { tenant, job_id: jobId } = JSON.parse(body);
-    return typeof tenant === "string" && typeof jobId === "string" ? { tenant, jobId } : undefined;
-  } catch {
-    return undefined;
-  }
-}

@@ -1,0 +1,24 @@
+import { NotFound } from "../protocol/error.ts";
+import { checked, type Payloads, refOf } from "./payloads.ts";
+
+export interface MemoryPayloads extends Payloads {
+  /** By key, for tests that lose or damage something. */
+  objects: Map<string, string>;
+}
+
+export function memoryPayloads(): MemoryPayloads {
+  const objects = new Map<string, string>();
+  return {
+    objects,
+    async put(job, json) {
+      const ref = refOf(job, json);
+      objects.set(ref.key, json);
+      return ref;
+    },
+    async get(ref) {
+      const json = objects.get(ref.key);
+      if (json === undefined) throw new NotFound(`The payload ${ref.key} is gone`);
+      return checked(ref, json);
+    },
+  };
+}
