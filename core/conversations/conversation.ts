@@ -65,21 +65,27 @@ export function newConversation(tenant: string, id: string, at: Millis): Convers
   };
 }
 
-/** A user's message and the job that answers it. The job is at work at once, or waits for its turn. */
+/**
+ * A user's message and the job that answers it. The job is at work at once, or waits for its turn.
+ * @param turn - where it waits: behind all others, or before them.
+ */
 export function addMessage(
   conversation: ConversationRecord,
   message: { content: string; jobId: string; at: Millis },
+  turn: "last" | "next" = "last",
 ): ConversationWrite {
   const { failedJobId: _failedJobId, failure: _failure, ...rest } = conversation;
   const busy = conversation.activeJobId !== undefined;
   const number = conversation.messageCount + 1;
+  const { waitingJobIds } = conversation;
+  const queue = turn === "next" ? [message.jobId, ...waitingJobIds] : [...waitingJobIds, message.jobId];
   return {
     record: {
       ...rest,
       updatedAt: message.at,
       processingState: "active",
       activeJobId: busy ? conversation.activeJobId : message.jobId,
-      waitingJobIds: busy ? [...conversation.waitingJobIds, message.jobId] : conversation.waitingJobIds,
+      waitingJobIds: busy ? queue : waitingJobIds,
       messageCount: number,
       version: conversation.version + 1,
     },

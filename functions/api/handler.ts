@@ -1,1 +1,6 @@
-export const handler = async () => ({ statusCode: 204 });
+import { logger } from "../../core/logger.ts";
+import { services } from "../../core/services.ts";
+import { jobs } from "../../jobs/index.ts";
+import { api, doorSettings } from "./api.ts";
+
+export const handler = api(services(process.env), jobs, doorSettings(process.env), logger(process.env));

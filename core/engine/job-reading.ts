@@ -1,0 +1,121 @@
+import { load } from "../payloads/payloads.ts";
+import { applyEntry, type Entry, type JobEvent, lastSeq, recorded } from "../protocol/event.ts";
+import { isTerminal, type JobKey, type JobRecord, type PayloadRef, type Stored } from "../protocol/job.ts";
+import type { Json, Millis } from "../protocol/json.ts";
+import { type EventView, type JobView, jobView, toWire } from "../protocol/wire.ts";
+import type { Services } from "../services.ts";
+
+/** HEAD is a little behind while a job runs; the entries after it make the difference. */
+function upToDate(head: JobRecord, entries: Entry[]): JobRecord {
+  return entries.filter((entry) => entry.seq > head.seq).reduce<JobRecord>(applyEntry, head);
+}
+
+/** The job as its journal has it at this moment. */
+export async function currentJob(
+  { journal }: Pick<Services, "journal">,
+  key: JobKey,
+): Promise<JobRecord | undefined> {
+  const head = await journal.head(key);
+  if (!head || isTerminal(head.status)) return head;
+  const reading = await journal.read(key, head.seq);
+  return upToDate(reading.head ?? head, reading.entries);
+}
+
+function eventAt(entries: Entry[], seq: number): JobEvent | undefined {
+  return entries.flatMap(recorded).find((event) => event.seq === seq);
+}
+
+/** The job with its input and result. Two round trips: what is known at once, then what HEAD points to. */
+export async function readJob(
+  services: Pick<Services, "journal" | "payloads" | "settings">,
+  key: JobKey,
+): Promise<JobView | undefined> {
+  const { journal } = services;
+  const [head, beginning] = await Promise.all([journal.head(key), journal.read(key, 0, 1)]);
+  const submitted = eventAt(beginning.entries, 1);
+  if (!head || submitted?.kind !== "job.submitted") return undefined;
+
+  const ended = isTerminal(head.status);
+  const rest =
+    ended && head.resultSeq === undefined
+      ? { entries: [] }
+      : await journal.read(key, ended ? head.resultSeq! - 1 : head.seq, ended ? 1 : undefined);
+  const job = upToDate(head, rest.entries);
+  const completed = job.resultSeq === undefined ? undefined : eventAt(rest.entries, job.resultSeq);
+  const [input, result] = await Promise.all([
+    resolve(services, submitted.input),
+    resolve(services, completed?.kind === "job.completed" ? completed.result : { json: null }),
+  ]);
+  return jobView(job, { input: input.value, result: result.value, resultRef: result.ref });
+}
+
+async function resolve(
+  { payloads, settings }: Pick<Services, "payloads" | "settings">,
+  stored: Stored,
+): Promise<{ value: Json; ref?: PayloadRef }> {
+  if ("ref" in stored && stored.ref.bytes > settings.answerBytes) return { value: null, ref: stored.ref };
+  return { value: await load(payloads, stored) };
+}
+
+/** A job in a list: without what must be fetched for each. */
+export type JobSummary = Omit<JobView, "input_data" | "result_data" | "result_ref">;
+
+export function jobSummary(job: JobRecord): JobSummary {
+  const {
+    input_data: _input,
+    result_data: _result,
+    ...summary
+  } = jobView(job, { input: null, result: null });
+  return summary;
+}
+
+export type EventsView = {
+  events: EventView[];
+  /** The last event that the journal holds. */
+  head: number;
+  /** The job has ended and nothing comes after these events. */
+  done: boolean;
+};
+
+const firstPauseMs = 50;
+const longestPauseMs = 500;
+
+/**
+ * What happened after event `after`.
+ * @param waitMs - how long to wait for something newer before the answer is empty.
+ */
+export async function readEvents(
+  services: Pick<Services, "journal" | "sleep">,
+  key: JobKey,
+  { after, limit, waitMs }: { after: number; limit: number; waitMs: Millis },
+): Promise<EventsView | undefined> {
+  let waited = 0;
+  for (let pause = firstPauseMs; ; pause = Math.min(pause * 2, longestPauseMs)) {
+    const view = await eventsAfter(services, key, after, limit);
+    if (!view || view.events.length > 0 || view.done || waited >= waitMs) return view;
+    pause = Math.min(pause, waitMs - waited);
+    await services.sleep(pause);
+    waited += pause;
+  }
+}
+
+async function eventsAfter(
+  { journal }: Pick<Services, "journal">,
+  key: JobKey,
+  after: number,
+  limit: number,
+): Promise<EventsView | undefined> {
+  const reading = await journal.read(key, after, limit);
+  const head = reading.head ?? (await journal.head(key));
+  if (!head) return undefined;
+  const newer = reading.entries.flatMap(recorded).filter((event) => event.seq > after);
+  const events = newer.slice(0, limit);
+  const last = reading.entries.at(-1);
+  const journalHead = Math.max(head.seq, last ? lastSeq(last) : 0);
+  const ended = isTerminal(upToDate(head, reading.more ? [] : reading.entries).status);
+  return {
+    events: events.map(toWire),
+    head: journalHead,
+    done: ended && (events.at(-1)?.seq ?? Math.max(after, journalHead)) >= journalHead,
+  };
+}

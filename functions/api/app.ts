@@ -1,0 +1,159 @@
+import { createHash } from "node:crypto";
+import { type Context, Hono } from "hono";
+import { cors } from "hono/cors";
+import { parse } from "../../core/engine/parse.ts";
+import type { JwtSettings } from "../../core/keys/authenticate.ts";
+import { type Authenticate, authenticator } from "../../core/keys/authenticate.ts";
+import type { Principal } from "../../core/keys/keys.ts";
+import {
+  Forbidden,
+  InvalidRequest,
+  NotFound,
+  ServiceError,
+  Unauthorized,
+  Unavailable,
+} from "../../core/protocol/error.ts";
+import { readBody } from "./body.ts";
+import { MethodNotAllowed, problemOf } from "./problem.ts";
+import { type AnyRoute, type Door, pathsOf } from "./route.ts";
+import { routes } from "./routes.ts";
+
+type Environment = {
+  Bindings: { requestContext?: { requestId?: string } };
+  Variables: { requestId: string; route?: string; tenant?: string };
+};
+
+/** The API is data for programs: nothing may be kept, framed, sniffed or run. */
+const headers = {
+  "Cache-Control": "no-store",
+  "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+  "Referrer-Policy": "no-referrer",
+  "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
+  "X-Content-Type-Options": "nosniff",
+};
+
+export function app(door: Door, access: { allowedOrigins: string[]; jwt?: JwtSettings }): Hono<Environment> {
+  const authenticate = authenticator(door.services, access.jwt);
+  const http = new Hono<Environment>();
+
+  http.use(async (c, next) => {
+    const began = performance.now();
+    c.set("requestId", c.env?.requestContext?.requestId ?? door.services.newId());
+    await next();
+    c.header("X-Request-Id", c.var.requestId);
+    for (const [name, value] of Object.entries(headers)) c.header(name, value);
+    door.logger.info("request", {
+      request_id: c.var.requestId,
+      method: c.req.method,
+      route: c.var.route ?? "none",
+      status: c.res.status,
+      ms: Math.round(performance.now() - began),
+      // Enough to follow one customer's requests, not enough to name one.
+      ...(c.var.tenant ? { tenant: digest(c.var.tenant) } : {}),
+    });
+  });
+  http.use(
+    cors({
+      origin: access.allowedOrigins,
+      allowMethods: ["GET", "POST"],
+      allowHeaders: ["Authorization", "Content-Type", "Idempotency-Key"],
+      exposeHeaders: ["X-Request-Id", "Idempotent-Replayed", "Retry-After"],
+      maxAge: 600,
+    }),
+  );
+
+  const methods = new Map<string, string[]>();
+  for (const route of routes) {
+    for (const path of pathsOf(route)) {
+      mount(http, path, route, door, authenticate);
+      methods.set(path, [...(methods.get(path) ?? []), route.method.toUpperCase()]);
+    }
+  }
+  for (const [path, allowed] of methods) {
+    http.all(honoPath(path), (c) => {
+      c.header("Allow", allowed.join(", "));
+      throw new MethodNotAllowed(`${c.req.path} knows ${allowed.join(" and ")}, not ${c.req.method}`);
+    });
+  }
+  http.notFound((c) => problem(c, door, new NotFound("There is nothing at this address")));
+  http.onError((error, c) => problem(c, door, error));
+  return http;
+}
+
+function mount(
+  http: Hono<Environment>,
+  path: string,
+  route: AnyRoute,
+  door: Door,
+  authenticate: Authenticate,
+): void {
+  http.on(route.method.toUpperCase(), honoPath(path), async (c) => {
+    c.set("route", `${route.method.toUpperCase()} ${path}`);
+    const principal = route.access === "open" ? nobody : await authenticate(c.req.header("authorization"));
+    c.set("tenant", principal.tenant);
+    authorise(route, principal);
+    const answer = await route.handle(
+      {
+        principal,
+        params: route.params ? readParams(route, c.req.param()) : undefined,
+        query: route.query ? parse(route.query, c.req.query()) : undefined,
+        body: route.body ? parse(route.body, await readBody(c.req.raw, door.services.settings)) : undefined,
+        idempotencyKey: route.idempotent ? idempotencyKey(c.req.header("idempotency-key")) : undefined,
+        setHeader: (name, value) => c.header(name, value),
+      },
+      door,
+    );
+    return c.body(JSON.stringify(answer), route.answer.status, { "Content-Type": "application/json" });
+  });
+}
+
+const honoPath = (path: string) => path.replace(/\{(\w+)\}/g, ":$1");
+
+/** Who asks at an open route. Owns nothing and may do nothing. */
+const nobody: Principal = { tenant: "", id: "", scopes: [] };
+
+function authorise({ access }: AnyRoute, { scopes }: Principal): void {
+  if (access === "open" || access === "known") return;
+  if (!scopes.includes(access) && !scopes.includes("admin"))
+    throw new Forbidden(`This needs the scope ${access}; the key or token has not got it`);
+}
+
+/** An id that cannot exist is answered like one that does not. */
+function readParams(route: AnyRoute, params: Record<string, string>): unknown {
+  const parsed = route.params!.safeParse(params);
+  if (!parsed.success) throw new NotFound("There is nothing at this address");
+  return parsed.data;
+}
+
+function idempotencyKey(header: string | undefined): string | undefined {
+  if (header !== undefined && !/^[\x21-\x7e]{1,200}$/.test(header))
+    throw new InvalidRequest("Idempotency-Key must be 1 to 200 printable characters without spaces");
+  return header;
+}
+
+function problem(c: Context<Environment>, { logger }: Door, error: unknown): Response {
+  const { requestId } = c.var;
+  const body = problemOf(error, requestId);
+  if (body.status >= 500) logger.error("request failed", { request_id: requestId, ...traceOf(error) });
+  if (error instanceof Unauthorized) c.header("WWW-Authenticate", 'Bearer realm="convoke"');
+  if (error instanceof Unavailable) c.header("Retry-After", "1");
+  return c.body(JSON.stringify(body), body.status as 400, { "Content-Type": "application/problem+json" });
+}
+
+/**
+ * What an operator needs to find a fault. The words of a surprise stay out: they may quote what a user wrote.
+ */
+function traceOf(error: unknown): object {
+  if (!(error instanceof Error)) return { error: typeof error };
+  const { cause } = error;
+  return {
+    error: error.name,
+    ...(error instanceof ServiceError ? { code: error.code, reason: error.message } : {}),
+    ...(cause instanceof Error ? { cause: cause.name } : {}),
+    at: error.stack?.split("\n").filter((line) => /^\s+at /.test(line)),
+  };
+}
+
+function digest(tenant: string): string {
+  return createHash("sha256").update(tenant).digest("hex").slice(0, 12);
+}

@@ -1,0 +1,32 @@
+import type { ConversationRecord, Message } from "../../core/conversations/conversation.ts";
+import { iso } from "../../core/protocol/wire.ts";
+
+export function conversationSummary(record: ConversationRecord) {
+  return {
+    id: record.id,
+    title: record.title,
+    created_at: iso(record.createdAt),
+    updated_at: iso(record.updatedAt),
+    message_count: record.messageCount,
+    processing_state: record.processingState,
+  };
+}
+
+export function conversationView(record: ConversationRecord, messages: Message[]) {
+  return {
+    ...conversationSummary(record),
+    active_job_id: record.activeJobId ?? null,
+    waiting_job_ids: record.waitingJobIds,
+    failed_job_id: record.failedJobId ?? null,
+    error: record.failure ?? null,
+    messages: messages.map((message) => ({
+      // A result's own fields never hide the message's.
+      ...message.data,
+      number: message.number,
+      role: message.role,
+      content: message.content,
+      job_id: message.jobId,
+      created_at: iso(message.at),
+    })),
+  };
+}

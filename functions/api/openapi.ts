@@ -1,0 +1,80 @@
+import { writeFileSync } from "node:fs";
+import * as z from "zod";
+import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from "zod-openapi";
+import { type AnyRoute, pathsOf } from "./route.ts";
+import { routes } from "./routes.ts";
+import { problem } from "./schemas.ts";
+
+const idempotencyKey = z.object({
+  "Idempotency-Key": z.string().max(200).optional().meta({
+    description: "The same key and body give the same job, another body 422",
+  }),
+});
+
+function operation(route: AnyRoute, path: string): ZodOpenApiOperationObject {
+  const { params, query, body, answer } = route;
+  const failures = { content: { "application/problem+json": { schema: problem } } };
+  return {
+    operationId: `${route.method}${path
+      .replace(/^\/api/, "")
+      .replace(/\W+(\w)/g, (_, letter: string) => letter.toUpperCase())
+      .replace(/\W/g, "")}`,
+    summary: path === route.path ? route.summary : `${route.summary} (another name of ${route.path})`,
+    ...(route.access === "open"
+      ? { security: [] }
+      : { security: [{ bearer: route.access === "known" ? [] : [route.access] }] }),
+    requestParams: {
+      ...(params ? { path: params as z.ZodObject } : {}),
+      ...(query ? { query: query as z.ZodObject } : {}),
+      ...(route.idempotent ? { header: idempotencyKey } : {}),
+    },
+    ...(body
+      ? {
+          requestBody: {
+            required: !body.safeParse(undefined).success,
+            content: { "application/json": { schema: body } },
+          },
+        }
+      : {}),
+    responses: {
+      [answer.status]: {
+        description: answer.description,
+        content: { "application/json": { schema: answer.schema } },
+      },
+      default: { description: "A problem, with a stable `code`", ...failures },
+    },
+  };
+}
+
+/** The OpenAPI document of the routes: from the same schemas that read requests. */
+export function openApiDocument() {
+  const paths: ZodOpenApiPathsObject = {};
+  for (const route of routes) {
+    for (const path of pathsOf(route)) {
+      paths[path] = { ...paths[path], [route.method]: operation(route, path) };
+    }
+  }
+  return createDocument({
+    openapi: "3.1.1",
+    info: {
+      title: "Convoke",
+      version: "1",
+      description: "Long LLM orchestrations as durable jobs: submit, leave, come back, and miss nothing.",
+      license: { name: "MIT", identifier: "MIT" },
+    },
+    servers: [{ url: "/" }],
+    paths,
+    components: {
+      securitySchemes: { bearer: { type: "http", scheme: "bearer", description: "An API key, or a JWT" } },
+    },
+  });
+}
+
+// `node functions/api/openapi.ts` writes the document that the function serves: making it needs a library that weighs
+// more than the rest of the function.
+if (import.meta.main) {
+  writeFileSync(
+    new URL("openapi.json", import.meta.url),
+    `${JSON.stringify(openApiDocument(), undefined, 2)}\n`,
+  );
+}

@@ -1,0 +1,307 @@
+import * as z from "zod";
+import { idPattern } from "../../core/keys/authenticate.ts";
+import { scopes } from "../../core/keys/keys.ts";
+import { jobStatuses, lanes } from "../../core/protocol/job.ts";
+import type { Json } from "../../core/protocol/json.ts";
+
+/** Anything JSON can say. What it must be is up to the job type. */
+const json = z.custom<Json>().meta({ description: "Any JSON value" });
+const moment = z.string().meta({ format: "date-time", description: "ISO 8601, ends in Z" });
+const id = z.string().regex(idPattern);
+
+/** A whole number in a query string. */
+function whole(min: number, max: number, standard: number) {
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, "a whole number is expected")
+    .transform(Number)
+    .pipe(z.number().min(min).max(max))
+    .default(standard)
+    .meta({
+      override: { type: "integer", minimum: min, maximum: max, default: standard, pattern: undefined },
+    });
+}
+
+export const idParams = z.object({ id });
+
+const usage = z
+  .object({
+    model_calls: z.number(),
+    input_tokens: z.number(),
+    output_tokens: z.number(),
+    cost_usd: z.number().optional().meta({ description: "Absent where a price is not known" }),
+  })
+  .meta({ id: "Usage" });
+
+const failure = z
+  .object({
+    code: z.string(),
+    message: z.string(),
+    retryable: z.boolean().optional(),
+    step: z.string().optional(),
+    attempt: z.number().optional(),
+    details: json.optional(),
+  })
+  .meta({ id: "Failure", description: "Why something did not work" });
+
+const progress = z
+  .object({
+    current_step: z.string(),
+    total_steps: z.number(),
+    completed_steps: z.number(),
+    percentage: z.number().meta({ description: "0 to 100, never falling; 100 only at the end" }),
+    details: z.string(),
+    timestamp: moment,
+  })
+  .meta({ id: "Progress" });
+
+const status = z.enum(jobStatuses).meta({ id: "JobStatus" });
+const payloadRef = z.object({ key: z.string(), bytes: z.number(), sha256: z.string() });
+
+const summary = {
+  id: z.string(),
+  type: z.string(),
+  version: z.number(),
+  status,
+  title: z.string(),
+  description: z.string(),
+  priority: z.enum(lanes),
+  tags: z.array(z.string()),
+  error_message: z.string().nullable(),
+  error: failure.nullable(),
+  progress: progress.nullable(),
+  created_at: moment,
+  started_at: moment.nullable(),
+  completed_at: moment.nullable(),
+  seq: z.number().meta({ description: "The last event that is part of this answer" }),
+  usage,
+  degraded: z.boolean().meta({ description: "Some step answered with less than was asked for" }),
+  mock: z.boolean().meta({ description: "Some model call was answered by a mock model" }),
+  cancel_requested: z.boolean(),
+  blocked: z.object({ step: z.string(), message: z.string() }).nullable(),
+  conversation_id: z.string().nullable(),
+};
+
+export const jobSummary = z.object(summary).meta({ id: "JobSummary" });
+
+export const job = z
+  .object({
+    ...summary,
+    input_data: json,
+    result_data: json,
+    result_ref: payloadRef.optional().meta({ description: "Instead of a result too large for an answer" }),
+  })
+  .meta({ id: "Job" });
+
+export const jobPage = z.object({ jobs: z.array(jobSummary), next_cursor: z.string().nullable() });
+
+export const jobsQuery = z.strictObject({
+  status: z.enum(jobStatuses).optional(),
+  type: z.string().max(64).optional(),
+  limit: whole(1, 100, 50),
+  cursor: z.string().max(1024).optional(),
+});
+
+const onBusy = z.enum(["enqueue", "reject", "interrupt"]).default("enqueue").meta({
+  description:
+    "While a job of the conversation is at work: wait for its end, be refused (409), or cancel it and take its place",
+});
+
+export const submitBody = z.strictObject({
+  type: z.string().max(64).meta({ description: "One of GET /api/job-types" }),
+  input: z.unknown().meta({ description: "As the job type's input_schema says" }),
+  title: z.string().trim().min(1).max(200).optional(),
+  priority: z.enum(lanes).optional(),
+  tags: z.array(z.string().min(1).max(64)).max(20).optional(),
+  conversation_id: id.optional(),
+  on_busy: onBusy,
+});
+
+const watch = z
+  .object({
+    events: z.string().meta({ description: "Where to read and long-poll events" }),
+    socket: z.object({
+      url: z.string(),
+      ticket: z
+        .string()
+        .meta({ description: "POST here for a ticket, if no Authorization header can be sent" }),
+      message: z.object({ type: z.literal("watch"), job_id: z.string(), after: z.number() }),
+    }),
+  })
+  .meta({ id: "Watch", description: "How to see what happens" });
+
+const accepted = {
+  job_id: z.string(),
+  status,
+  deduplicated: z
+    .boolean()
+    .optional()
+    .meta({ description: "The job is that of an earlier request with the same idempotency key" }),
+  conversation_id: z.string().optional(),
+  message_number: z.number().optional(),
+  queued_behind: z
+    .array(z.string())
+    .optional()
+    .meta({ description: "The jobs of the conversation whose end this one waits for" }),
+  watch,
+};
+
+export const acceptedJob = z.object(accepted).meta({ id: "AcceptedJob" });
+
+export const cancelBody = z.strictObject({ reason: z.string().max(500).optional() }).optional();
+
+export const cancelled = z.object({
+  job_id: z.string(),
+  status,
+  cancel_requested: z.literal(true),
+});
+
+/** An event's own fields depend on its kind: docs/protocol says which. */
+const event = z
+  .looseObject({ seq: z.number(), at: moment, kind: z.string() })
+  .meta({ id: "Event", description: "What happened; further fields depend on `kind`" });
+
+export const eventsQuery = z.strictObject({
+  after: whole(0, 999_999_999, 0),
+  limit: whole(1, 250, 100),
+  wait: whole(0, 20, 0),
+});
+
+export const events = z.object({
+  events: z.array(event),
+  head: z.number().meta({ description: "The number of the last event in the journal" }),
+  done: z.boolean().meta({ description: "The job has ended and nothing comes after these events" }),
+});
+
+const jsonSchema = z
+  .record(z.string(), z.unknown())
+  .meta({ description: "JSON Schema, draft 2020-12", override: { type: "object" } });
+
+export const jobTypes = z.object({
+  job_types: z.array(
+    z
+      .object({
+        type: z.string(),
+        version: z.number(),
+        summary: z.string(),
+        conversational: z.boolean().meta({ description: "Can answer messages of a conversation" }),
+        input_schema: jsonSchema,
+        result_schema: jsonSchema,
+        example: json,
+      })
+      .meta({ id: "JobType" }),
+  ),
+});
+
+export const ticket = z.object({
+  ticket: z.string().meta({ description: "Opens one WebSocket, as the subprotocol `ticket.<ticket>`" }),
+  url: z.string(),
+  expires_at: moment,
+});
+
+export const currentKey = z.object({
+  id: z.string(),
+  tenant: z.string(),
+  scopes: z.array(z.enum(scopes)),
+  expires_at: moment.nullable(),
+});
+
+export const health = z.object({ status: z.literal("ok") });
+
+const processingState = z.enum(["idle", "active", "error"]).meta({
+  id: "ProcessingState",
+  description: "Ready for input; a job is at work in the background; the last job failed",
+});
+
+export const conversationSummary = z
+  .object({
+    id: z.string(),
+    title: z.string(),
+    created_at: moment,
+    updated_at: moment,
+    message_count: z.number(),
+    processing_state: processingState,
+  })
+  .meta({ id: "ConversationSummary" });
+
+/** An assistant's message also has the fields of its job's result: a council's are `stage1`, `stage2`, `stage3`, `metadata`. */
+const message = z
+  .looseObject({
+    number: z.number(),
+    role: z.enum(["user", "assistant"]),
+    content: z.string(),
+    job_id: z.string(),
+    created_at: moment,
+  })
+  .meta({
+    id: "Message",
+    description:
+      "An assistant's message also has the fields of its job's result: a council's are stage1, stage2, stage3 and metadata",
+  });
+
+export const conversation = z
+  .object({
+    ...conversationSummary.shape,
+    active_job_id: z.string().nullable(),
+    waiting_job_ids: z.array(z.string()),
+    failed_job_id: z.string().nullable().meta({ description: "Set while processing_state is error" }),
+    error: failure.nullable(),
+    messages: z.array(message),
+  })
+  .meta({ id: "Conversation" });
+
+export const conversationQuery = z.strictObject({
+  after: whole(0, 999_999_999, 0)
+    .optional()
+    .meta({ description: "Messages after this number; without it the last ones" }),
+  limit: whole(1, 200, 100),
+});
+
+export const conversationsQuery = z.strictObject({
+  limit: whole(1, 100, 50),
+  cursor: z.string().max(1024).optional(),
+});
+
+export const conversationPage = z.object({
+  conversations: z.array(conversationSummary),
+  next_cursor: z.string().nullable(),
+});
+
+export const conversationBody = z
+  .strictObject({ title: z.string().trim().min(1).max(200).optional() })
+  .optional();
+
+export const messageBody = z.strictObject({
+  content: z.string().min(1).meta({ description: "What the user says" }),
+  on_busy: onBusy,
+  type: z.string().max(64).default("council").meta({ description: "The job type that answers" }),
+  input: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .meta({ description: "Further fields of the job's input: members, chairman, ..." }),
+  priority: z.enum(lanes).optional(),
+});
+
+export const acceptedMessage = z
+  .object({
+    ...accepted,
+    conversation_id: z.string(),
+    message_number: z.number(),
+    queued_behind: z.array(z.string()),
+  })
+  .meta({ id: "AcceptedMessage" });
+
+export const problem = z
+  .looseObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.number(),
+    detail: z.string().meta({ description: "For people" }),
+    code: z.string().meta({ description: "For programs; never changes" }),
+    request_id: z.string(),
+    errors: z
+      .array(z.object({ field: z.string(), message: z.string() }))
+      .optional()
+      .meta({ description: "The faulty fields of a request" }),
+  })
+  .meta({ id: "Problem", description: "RFC 9457 problem details" });
