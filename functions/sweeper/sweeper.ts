@@ -29,7 +29,18 @@ async function sweep(services: SweeperServices, logger: Logger, deadline: number
   let found: JobKey[];
   do {
     const due = await journal.due(now(), jobsPerPage);
-    const results = await Promise.all(due.map((job) => wake(services, job, job.due)));
+    const results = await Promise.all(
+      due.map((job) =>
+        wake(services, job, job.due).catch((error: unknown) => {
+          // One job that cannot be reached now is found again in the next run and must not cost the others theirs.
+          logger.warn("job not woken", {
+            job_id: job.jobId,
+            error: error instanceof Error ? error.message : "",
+          });
+          return false;
+        }),
+      ),
+    );
     const moved = results.filter(Boolean).length;
     woken += moved;
     // A page of which nothing could be moved belongs to another sweeper or to a lagging index.

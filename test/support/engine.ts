@@ -48,6 +48,7 @@ export function engine(
   const sweep = sweeper(services, silent);
   const context = { getRemainingTimeInMillis: () => 60_000 } as Parameters<typeof sweep>[1];
 
+  let death = Promise.withResolvers<PassEnd>();
   const self = {
     services,
     time,
@@ -63,8 +64,15 @@ export function engine(
       );
       return { tenant: head.tenant, jobId: head.jobId };
     },
-    pass: (key: JobKey): Promise<PassEnd> =>
-      time.until(pass(services, jobs, key, { deadline: time.now() + invocationMs, logger: silent })),
+    pass: (key: JobKey): Promise<PassEnd> => {
+      const living = pass(services, jobs, key, { deadline: time.now() + invocationMs, logger: silent });
+      return time.until(Promise.race([living, death.promise]));
+    },
+    /** The passes that are under way never come back. What they still do is the test's to prevent. */
+    workersDie() {
+      death.resolve({ end: "gone" });
+      death = Promise.withResolvers();
+    },
     entries: async (key: JobKey): Promise<Entry[]> => (await services.journal.read(key, 0)).entries,
     events: async (key: JobKey): Promise<Recorded[]> => (await self.entries(key)).flatMap(recorded),
     kinds: async (key: JobKey): Promise<string[]> => (await self.events(key)).map(({ kind }) => kind),
