@@ -1,3 +1,4 @@
+import { env as names } from "../config.ts";
 import type { ModelName } from "./model.ts";
 
 /** What a deployment chooses for jobs that do not choose themselves. */
@@ -8,3 +9,87 @@ export type Deployment = {
   /** Fast and cheap. */
   titleModel: ModelName;
 };
+
+// Three of one maker disagree less than three of different makers: whoever can should mix.
+const openai: Deployment = {
+  councilMembers: ["openai:gpt-5.6-terra", "openai:gpt-5.6-luna", "openai:gpt-4.1", "openai:gpt-4.1-mini"],
+  councilChairmen: ["openai:gpt-5.6-terra", "openai:gpt-4.1", "openai:gpt-5.6-luna"],
+  titleModel: "openai:gpt-4.1-nano",
+};
+const anthropic: Deployment = {
+  councilMembers: [
+    "anthropic:claude-sonnet-5-5",
+    "anthropic:claude-opus-5-5",
+    "anthropic:claude-sonnet-4-6",
+    "anthropic:claude-haiku-4-5",
+  ],
+  councilChairmen: [
+    "anthropic:claude-opus-5-5",
+    "anthropic:claude-sonnet-5-5",
+    "anthropic:claude-sonnet-4-6",
+  ],
+  titleModel: "anthropic:claude-haiku-4-5",
+};
+const mixed: Deployment = {
+  councilMembers: [
+    "openai:gpt-5.6-terra",
+    "anthropic:claude-sonnet-5-5",
+    "openai:gpt-4.1",
+    "anthropic:claude-haiku-4-5",
+  ],
+  councilChairmen: ["anthropic:claude-opus-5-5", "openai:gpt-5.6-terra", "anthropic:claude-sonnet-5-5"],
+  titleModel: "openai:gpt-4.1-nano",
+};
+// Global inference profiles work from every commercial region and cost less than regional ones.
+const bedrock: Deployment = {
+  councilMembers: [
+    "bedrock:global.anthropic.claude-sonnet-4-5-20250929-v1:0",
+    "bedrock:global.anthropic.claude-haiku-4-5-20251001-v1:0",
+    "bedrock:global.amazon.nova-2-lite-v1:0",
+    "bedrock:openai.gpt-oss-120b-1:0",
+  ],
+  councilChairmen: [
+    "bedrock:global.anthropic.claude-sonnet-4-5-20250929-v1:0",
+    "bedrock:global.anthropic.claude-haiku-4-5-20251001-v1:0",
+    "bedrock:global.amazon.nova-2-lite-v1:0",
+  ],
+  titleModel: "bedrock:global.amazon.nova-2-lite-v1:0",
+};
+const mock: Deployment = {
+  councilMembers: ["mock:athena", "mock:borges", "mock:curie", "mock:darwin", "mock:euler"],
+  councilChairmen: ["mock:athena", "mock:curie", "mock:euler"],
+  titleModel: "mock:borges",
+};
+
+/**
+ * The models of a deployment: what `COUNCIL_MEMBERS`, `COUNCIL_CHAIRMEN` and `TITLE_MODEL` name, and for those that
+ * are not set, what is configured: provider keys, Bedrock on AWS, else the mock models.
+ */
+export function deploymentOf(environment: NodeJS.ProcessEnv): Deployment {
+  const configured = defaults(environment);
+  const members = list(environment[names.councilMembers]);
+  const chairmen = list(environment[names.councilChairmen]);
+  return {
+    councilMembers: members ?? configured.councilMembers,
+    // Without a chairman of their own, named members choose among themselves: another provider might not be there.
+    councilChairmen: chairmen ?? members?.slice(0, 3) ?? configured.councilChairmen,
+    titleModel: environment[names.titleModel]?.trim() || members?.at(-1) || configured.titleModel,
+  };
+}
+
+function defaults(environment: NodeJS.ProcessEnv): Deployment {
+  const hasOpenai = Boolean(environment[names.openaiApiKey] || environment[names.openaiBaseUrl]);
+  const hasAnthropic = Boolean(environment[names.anthropicApiKey]);
+  if (hasOpenai && hasAnthropic) return mixed;
+  if (hasOpenai) return openai;
+  if (hasAnthropic) return anthropic;
+  return environment[names.settings] === "local" ? mock : bedrock;
+}
+
+function list(value: string | undefined): ModelName[] | undefined {
+  const chosen = (value ?? "")
+    .split(",")
+    .map((name) => name.trim())
+    .filter(Boolean);
+  return chosen.length > 0 ? chosen : undefined;
+}

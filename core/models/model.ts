@@ -10,7 +10,11 @@ export type ModelRequest = {
   model: ModelName;
   system?: string;
   messages: ChatMessage[];
-  /** JSON Schema of the wanted answer. The answer then has `object`; what does not fit is `model_garbled`. */
+  /**
+   * JSON Schema of the wanted answer: an object. An answer that fits has `object`. One that does not fit is an answer
+   * all the same, with its text and without `object`, because many models and servers answer in prose whatever they
+   * are asked for; the caller decides whether the text will do.
+   */
   schema?: JsonObject;
   maxOutputTokens?: number;
   temperature?: number;
@@ -56,7 +60,7 @@ export type ModelErrorCode =
   | "model_unavailable"
   /** Total or idle time-out. */
   | "model_timeout"
-  /** An answer that does not follow the provider's protocol or the asked-for schema. */
+  /** An answer that does not follow the provider's protocol, or that is empty. */
   | "model_garbled"
   /** 400, 401, 403, 404: asking again will not help. */
   | "model_rejected"

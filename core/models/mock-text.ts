@@ -1,0 +1,98 @@
+import { common, type Speech } from "./mock-voices.ts";
+
+/** Numbers from 0 to 1 that follow from the text alone (FNV-1a, then mulberry32). */
+export function seeded(text: string): () => number {
+  let state = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) {
+    state = Math.imul(state ^ text.charCodeAt(index), 0x01000193);
+  }
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+export function pick<T>(items: T[], random: () => number): T {
+  return items[Math.floor(random() * items.length)]!;
+}
+
+function shuffled<T>(items: T[], random: () => number): T[] {
+  return items
+    .map((item) => ({ item, place: random() }))
+    .sort((one, other) => one.place - other.place)
+    .map(({ item }) => item);
+}
+
+const quoted = /<([a-z][\w-]*)(?: [^>\n]*)?>[\s\S]*?<\/\1>/gi;
+
+/** A prompt without what it quotes between tags: the words of others are not to be obeyed. */
+export function instructionsOf(prompt: string): string {
+  return prompt.replace(quoted, "");
+}
+
+/** The question, also where it is wrapped in instructions. */
+export function asked(prompt: string): string {
+  const wrapped =
+    /<question[^>\n]*>\s*(\S[^\n]*)/i.exec(prompt)?.[1] ?? /\bquestion: *\n?(\S[^\n]*)/i.exec(prompt)?.[1];
+  const line = wrapped ?? /\S[^\n]*/.exec(prompt)?.[0] ?? "";
+  const plain = line.replace(/^["“”'<>\s]+|["“”'<>\s?.!]+$/g, "");
+  return plain.length > 140 ? `${plain.slice(0, 137).trimEnd()}...` : plain;
+}
+
+const colourless = new Set(
+  `about above after again against all also among and another any anything are because been before being below between
+  both but can could did does doing down during each else ever every find for from further get give goes had has have
+  having her here hers him himself his how into its itself just know like list made make many may might more most much
+  must myself need not now off one only other our ours out over own please really same shall she should some such tell
+  than that the their theirs them then there these they thing things this those through too two under until use very
+  want was well were what when where whether which while who whom whose why will with within without would write yes yet
+  you your yours yourself explain describe`.split(/\s+/),
+);
+
+/** The words that carry a question, in its order, each once. */
+export function wordsOf(question: string): string[] {
+  const found = question.toLowerCase().match(/\p{L}[\p{L}\p{N}'’-]*/gu) ?? [];
+  const carrying = found.filter((word) => word.length > 2 && !colourless.has(word));
+  return [...new Set(carrying.length > 0 ? carrying : found)].slice(0, 8);
+}
+
+/** Four paragraphs about the question in the given voice. */
+export function essay(speech: Speech, question: string, words: string[], random: () => number): string {
+  const own = shuffled(speech.argument, random);
+  const shared = shuffled(common, random);
+  const paragraphs = [
+    [pick(speech.opening, random), own[0], shared[0]],
+    [own[1], shared[1], own[2], shared[2]],
+    [shared[3], own[3], ...shared.slice(4, 4 + Math.floor(3 * random()))],
+    [pick(speech.closing, random)],
+  ];
+  return paragraphs
+    .map((sentences) =>
+      sentences
+        .filter((sentence) => sentence !== undefined)
+        .map((sentence) => fill(sentence, question, words, random))
+        .join(" "),
+    )
+    .join("\n\n");
+}
+
+/** One sentence about the words. */
+export function remark(words: string[], random: () => number): string {
+  return fill(pick(common, random), words.join(" "), words, random);
+}
+
+function fill(sentence: string, question: string, words: string[], random: () => number): string {
+  const [a = "the matter", b = "what surrounds it", c = "the exception"] = shuffled(words, random);
+  const values: Record<string, string> = { q: question, a, b, c };
+  return sentence.replace(/\{([qabc])\}/g, (_, key: string) => values[key]!);
+}
+
+/** Three to five words. */
+export function title(words: string[]): string {
+  return [...words, ...["a", "question", "considered"].slice(Math.min(3, words.length))]
+    .slice(0, 5)
+    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+    .join(" ");
+}
