@@ -1,7 +1,8 @@
 import type { Logger } from "../../core/engine/context.ts";
+import { currentJob } from "../../core/engine/job-reading.ts";
 import { Forbidden, NotFound, ServiceError, Unauthorized } from "../../core/protocol/error.ts";
 import { applyEntry, lastSeq, recorded } from "../../core/protocol/event.ts";
-import { isTerminal, type JobKey, type JobRecord } from "../../core/protocol/job.ts";
+import type { JobKey, JobRecord } from "../../core/protocol/job.ts";
 import { type ClientMessage, type ServerMessage, subprotocol } from "../../core/protocol/message.ts";
 import { progressView, toMessage } from "../../core/protocol/wire.ts";
 import type { Services } from "../../core/services.ts";
@@ -94,8 +95,9 @@ export function sockets(services: SocketServices, admission: Admission, logger: 
         );
       case "ping": {
         if (message.job_id === undefined) return reply.send({ type: "pong" });
-        const head = await latest({ tenant, jobId: message.job_id });
-        return reply.send({ type: "pong", job_id: message.job_id, head: head.seq });
+        const job = await currentJob(services, { tenant, jobId: message.job_id });
+        if (!job) throw new NotFound(`No job ${message.job_id}`);
+        return reply.send({ type: "pong", job_id: message.job_id, head: job.seq });
       }
       default:
         return message satisfies never;
@@ -168,15 +170,6 @@ export function sockets(services: SocketServices, admission: Admission, logger: 
     });
     if (!added)
       throw new TooManyWatches(`A connection may watch ${services.settings.maxWatchesPerConnection} jobs`);
-  }
-
-  /** HEAD lags behind the journal of a job at work, so what has been written since is added to it. */
-  async function latest(job: JobKey): Promise<JobRecord> {
-    const head = await services.journal.head(job);
-    if (!head) throw new NotFound(`No job ${job.jobId}`);
-    if (isTerminal(head.status)) return head;
-    const since = await services.journal.read(job, head.seq);
-    return since.entries.filter((entry) => entry.seq > head.seq).reduce(applyEntry, head) as JobRecord;
   }
 
   function viewing(event: SocketEvent, now: number): Viewer {

@@ -1,0 +1,164 @@
+import { isTerminal, type JobStatus } from "../core/protocol/job.ts";
+import type { Json } from "../core/protocol/json.ts";
+import type { EventView, JobView } from "../core/protocol/wire.ts";
+import { type DeltaView, type EventsPage, Feed } from "./feed.ts";
+import { http } from "./http.ts";
+import { LiveSocket, type Ticket } from "./live-socket.ts";
+import { type Times, usualTimes } from "./times.ts";
+import type {
+  Accepted,
+  Conversation,
+  ConversationSummary,
+  JobSummary,
+  SendOptions,
+  SubmitOptions,
+} from "./views.ts";
+
+export type ConvokeOptions = {
+  /** Where the service is, e.g. `http://127.0.0.1:4000`. */
+  url: string;
+  /** An API key or a token. */
+  key: string;
+  fetch?: typeof fetch;
+  WebSocket?: typeof WebSocket;
+  times?: Partial<Times>;
+  /** How often a request is sent in all when the service does not answer. */
+  attempts?: number;
+};
+
+export type WatchOptions = {
+  /** The number of the last event that is known already. */
+  after?: number;
+  signal?: AbortSignal;
+};
+
+type Patient = { signal?: AbortSignal };
+type Paged = Patient & { limit?: number; cursor?: string };
+
+export type Convoke = {
+  /** Resolves when the job is certain to be done. Safe to repeat with the same `idempotencyKey`. */
+  submit(type: string, input: Json, options?: SubmitOptions): Promise<Accepted>;
+  get(jobId: string, options?: Patient): Promise<JobView>;
+  /** Newest first. */
+  list(
+    options?: Paged & { status?: JobStatus; type?: string },
+  ): Promise<{ jobs: JobSummary[]; next_cursor: string | null }>;
+  /** @throws ConvokeError with the code `conflict` when the job has already ended. */
+  cancel(
+    jobId: string,
+    options?: Patient & { reason?: string },
+  ): Promise<{ job_id: string; status: JobStatus; cancel_requested: true }>;
+  /** A page of a job's events, without watching. */
+  events(jobId: string, options?: Patient & { after?: number; limit?: number }): Promise<EventsPage>;
+
+  /**
+   * The events of a job, each exactly once and in order, from `after + 1` to the one that ends it, over any number of
+   * lost connections.
+   * @throws ConvokeError when there is no such job or the key is not accepted; the reason of an aborted signal.
+   */
+  watch(jobId: string, options?: WatchOptions & { deltas?: false }): AsyncGenerator<EventView, void, void>;
+  /** With `deltas` also the text of models as it arrives. */
+  watch(
+    jobId: string,
+    options: WatchOptions & { deltas: boolean },
+  ): AsyncGenerator<EventView | DeltaView, void, void>;
+  /** Resolves to the job when it has ended, however it has ended. */
+  wait(jobId: string, options?: Patient): Promise<JobView>;
+
+  conversations: {
+    create(options?: Patient & { title?: string }): Promise<Conversation>;
+    list(options?: Paged): Promise<{ conversations: ConversationSummary[]; next_cursor: string | null }>;
+    get(id: string, options?: Patient & { after?: number; limit?: number }): Promise<Conversation>;
+    /** The answer comes in the background: watch the job. */
+    send(id: string, content: string, options?: SendOptions): Promise<Accepted>;
+  };
+
+  /** Opens the WebSocket ahead of the first watch, so that this need not wait for it. */
+  connect(): void;
+  /** Closes the WebSocket. It would otherwise stay open for a while, for the next watch. */
+  close(): void;
+};
+
+/** A client of one Convoke service. All its watches share one WebSocket. */
+export function convoke(options: ConvokeOptions): Convoke {
+  const times = { ...usualTimes, ...options.times };
+  const send = http({
+    url: options.url,
+    key: options.key,
+    // A browser's fetch must be called on its window.
+    fetch: options.fetch ?? ((input, init) => fetch(input, init)),
+    attempts: options.attempts ?? 4,
+    retryMs: times.retryMs,
+  });
+  const socket = new LiveSocket(
+    () => send<Ticket>("POST", "/api/ws-ticket", { once: true }),
+    times,
+    options.WebSocket,
+  );
+
+  async function* watch(
+    jobId: string,
+    { after = 0, deltas = false, signal }: WatchOptions & { deltas?: boolean } = {},
+  ): AsyncGenerator<EventView | DeltaView, void, void> {
+    signal?.throwIfAborted();
+    const feed = new Feed({ id: jobId, after, deltas }, { socket, send, times });
+    const abort = () => feed.failed(signal?.reason);
+    signal?.addEventListener("abort", abort, { once: true });
+    try {
+      for (let next = await feed.next(); next; next = await feed.next()) yield next;
+    } finally {
+      signal?.removeEventListener("abort", abort);
+      feed.close();
+    }
+  }
+
+  const get = (jobId: string, { signal }: Patient = {}) => send<JobView>("GET", jobPath(jobId), { signal });
+
+  return {
+    submit: (type, input, { idempotencyKey = randomKey(), signal, ...rest } = {}) =>
+      send("POST", "/api/jobs", {
+        body: { type, input, ...rest },
+        headers: { "idempotency-key": idempotencyKey },
+        signal,
+      }),
+    get,
+    list: ({ signal, ...query } = {}) => send("GET", "/api/jobs", { query, signal }),
+    cancel: (jobId, { signal, ...body } = {}) => send("POST", `${jobPath(jobId)}/cancel`, { body, signal }),
+    events: (jobId, { signal, ...query } = {}) => send("GET", `${jobPath(jobId)}/events`, { query, signal }),
+    watch: watch as Convoke["watch"],
+    async wait(jobId, patient = {}) {
+      const job = await get(jobId, patient);
+      if (isTerminal(job.status)) return job;
+      for await (const _event of watch(jobId, { after: job.seq, ...patient }));
+      return get(jobId, patient);
+    },
+    conversations: {
+      create: ({ signal, ...body } = {}) => send("POST", "/api/conversations", { body, signal }),
+      list: ({ signal, ...query } = {}) => send("GET", "/api/conversations", { query, signal }),
+      get: (id, { signal, ...query } = {}) => send("GET", conversationPath(id), { query, signal }),
+      send: (id, content, { idempotencyKey = randomKey(), signal, ...rest } = {}) =>
+        send("POST", `${conversationPath(id)}/messages`, {
+          body: { content, ...rest },
+          headers: { "idempotency-key": idempotencyKey },
+          signal,
+        }),
+    },
+    connect: () => socket.connect(),
+    close: () => socket.close(),
+  };
+}
+
+function jobPath(jobId: string): string {
+  return `/api/jobs/${encodeURIComponent(jobId)}`;
+}
+
+function conversationPath(id: string): string {
+  return `/api/conversations/${encodeURIComponent(id)}`;
+}
+
+/** `crypto.randomUUID` is not there in a page without TLS. */
+function randomKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
+}

@@ -1,0 +1,291 @@
+import { isTerminal } from "../core/protocol/job.ts";
+import type { JobMessage } from "../core/protocol/message.ts";
+import type { EventView } from "../core/protocol/wire.ts";
+import { ConvokeError, isFinal, type Send } from "./http.ts";
+import type { Listener, LiveSocket, SingleMessage } from "./live-socket.ts";
+import { pause } from "./pause.ts";
+import type { Times } from "./times.ts";
+
+/** Text of a model as it arrives: numbered within step and attempt, outside the journal, so some may be missing. */
+export type DeltaView = { kind: "delta"; step: string; attempt: number; index: number; text: string };
+
+export type EventsPage = { events: EventView[]; head: number; done: boolean };
+
+/** Both what came too early and what nobody has taken yet is kept up to so many, and asked for again beyond. */
+const mostKept = 1_000;
+
+/**
+ * The events of one job, each once and in order, from wherever they can be had: pushed over the socket, or read over
+ * HTTP while there is none. What is pushed may come late, twice, swapped or not at all, so only the next number in
+ * order is given out, and whatever stays missing is asked for.
+ */
+export class Feed implements Listener {
+  readonly jobId: string;
+  readonly deltas: boolean;
+  #last: number;
+  /** The highest number that is known to exist. */
+  #head: number;
+  readonly #ahead = new Map<number, EventView>();
+  readonly #ready: (EventView | DeltaView)[] = [];
+  /** The service has confirmed the watch on this connection. */
+  #watching = false;
+  #ended = false;
+  #failure: { reason: unknown } | undefined;
+  #wake: (() => void) | undefined;
+  #gap: ReturnType<typeof setTimeout> | undefined;
+  #toPoll: ReturnType<typeof setTimeout> | undefined;
+  #polling: AbortController | undefined;
+  /** The service does not let this connection watch one more job. */
+  #pollsOnly = false;
+  readonly #fetching = new Set<number>();
+  readonly #closing = new AbortController();
+  readonly #socket: LiveSocket;
+  readonly #send: Send;
+  readonly #times: Times;
+
+  constructor(
+    job: { id: string; after: number; deltas: boolean },
+    { socket, send, times }: { socket: LiveSocket; send: Send; times: Times },
+  ) {
+    this.jobId = job.id;
+    this.deltas = job.deltas;
+    this.#last = job.after;
+    this.#head = job.after;
+    this.#socket = socket;
+    this.#send = send;
+    this.#times = times;
+    socket.join(this);
+    if (socket.open) this.opened();
+    else this.#pollSoon();
+  }
+
+  /** @returns undefined after the event that ends the job. */
+  async next(): Promise<EventView | DeltaView | undefined> {
+    for (;;) {
+      const next = this.#ready.shift();
+      if (next) {
+        this.#advance();
+        return next;
+      }
+      if (this.#failure) throw this.#failure.reason;
+      if (this.#ended) return undefined;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  close(): void {
+    this.#socket.leave(this, this.#ended);
+    this.#closing.abort();
+    this.#stopPolling();
+    clearTimeout(this.#gap);
+  }
+
+  opened(): void {
+    this.#watching = false;
+    if (this.#pollsOnly) return;
+    this.#stopPolling();
+    this.#ask();
+  }
+
+  closed(): void {
+    this.#watching = false;
+    this.#mindTheGap();
+    this.#pollSoon();
+  }
+
+  failed(reason: unknown): void {
+    this.#failure ??= { reason };
+    this.close();
+    this.#wake?.();
+  }
+
+  received(message: SingleMessage): void {
+    switch (message.type) {
+      case "progress":
+      case "status":
+      case "event":
+        if (message.ref === undefined) this.#add(eventOf(message));
+        else void this.#fetch(message.seq, message.ref);
+        break;
+      case "delta":
+        if (this.deltas && this.#ready.length < mostKept) {
+          const { step, attempt, index, text } = message;
+          this.#give({ kind: "delta", step, attempt, index, text });
+        }
+        break;
+      case "watching":
+        if ("scope" in message) break;
+        this.#watching = true;
+        this.#head = message.head;
+        // Nothing will be pushed any more. The journal has the last word on that.
+        if (isTerminal(message.status) && message.head <= this.#last) void this.#readOnce();
+        break;
+      case "pong":
+        this.#head = Math.max(this.#head, message.head ?? 0);
+        break;
+      case "error":
+        this.#refused(message.code, message.message);
+        break;
+      default:
+        message satisfies never;
+    }
+    this.#mindTheGap();
+  }
+
+  #refused(code: string, message: string): void {
+    if (code === "not_found" || code === "forbidden" || code === "invalid_request") {
+      this.failed(new ConvokeError(code, message));
+    } else if (code === "too_many_watches") {
+      this.#pollsOnly = true;
+      this.#poll();
+    }
+    // Anything else is passing: without an answer the watch is asked for again.
+  }
+
+  #add(event: EventView): void {
+    const { seq } = event;
+    this.#head = Math.max(this.#head, seq);
+    if (seq > this.#last && seq <= this.#last + mostKept) this.#ahead.set(seq, event);
+    this.#advance();
+  }
+
+  /** Gives out what is next in order. */
+  #advance(): void {
+    const before = this.#last;
+    while (this.#ready.length < mostKept) {
+      const next = this.#ahead.get(this.#last + 1);
+      if (!next) break;
+      this.#last += 1;
+      this.#ahead.delete(this.#last);
+      if (next.kind === "job.completed" || next.kind === "job.failed" || next.kind === "job.cancelled") {
+        this.#ended = true;
+      }
+      this.#give(next);
+    }
+    if (this.#last > before) {
+      clearTimeout(this.#gap);
+      this.#gap = undefined;
+    }
+    if (this.#ended) this.close();
+    else this.#mindTheGap();
+  }
+
+  #give(next: EventView | DeltaView): void {
+    this.#ready.push(next);
+    this.#wake?.();
+  }
+
+  #ask(): void {
+    this.#socket.watch(this.jobId, this.#last);
+    this.#mindTheGap();
+  }
+
+  /** Whatever is missing for too long is asked for again: an event, or the answer to the question itself. */
+  #mindTheGap(): void {
+    const over = this.#ended || this.#failure || this.#closing.signal.aborted;
+    const missing =
+      !over && this.#socket.open && !this.#pollsOnly && (!this.#watching || this.#head > this.#last);
+    if (!missing) {
+      clearTimeout(this.#gap);
+      this.#gap = undefined;
+    } else {
+      this.#gap ??= setTimeout(() => {
+        this.#gap = undefined;
+        // Who does not take what is there needs no more.
+        if (this.#ready.length < mostKept) this.#ask();
+        else this.#mindTheGap();
+      }, this.#times.gapMs);
+    }
+  }
+
+  /** What was too large for a frame. */
+  async #fetch(seq: number, ref: string): Promise<void> {
+    this.#head = Math.max(this.#head, seq);
+    if (seq <= this.#last || this.#ahead.has(seq) || this.#fetching.has(seq)) return;
+    this.#fetching.add(seq);
+    try {
+      const page = await this.#send<EventsPage>("GET", ref, { signal: this.#closing.signal });
+      for (const event of page.events) this.#add(event);
+    } catch (error) {
+      this.#unread(error);
+    } finally {
+      this.#fetching.delete(seq);
+      this.#mindTheGap();
+    }
+  }
+
+  async #readOnce(): Promise<void> {
+    try {
+      await this.#read(0, this.#closing.signal);
+    } catch (error) {
+      this.#unread(error);
+    }
+  }
+
+  async #read(waitSeconds: number, signal: AbortSignal): Promise<void> {
+    const page = await this.#send<EventsPage>("GET", `/api/jobs/${encodeURIComponent(this.jobId)}/events`, {
+      query: { after: this.#last, ...(waitSeconds > 0 ? { wait: waitSeconds } : {}) },
+      signal,
+      once: true,
+    });
+    for (const event of page.events) this.#add(event);
+    if (page.done && page.head <= this.#last && !this.#ended) {
+      this.#ended = true;
+      this.close();
+      this.#wake?.();
+    }
+  }
+
+  /** @returns whether another try may help. */
+  #unread(error: unknown): boolean {
+    if (this.#closing.signal.aborted) return false;
+    const passing = !(error instanceof ConvokeError) || (!isFinal(error) && error.status !== 404);
+    if (!passing) this.failed(error);
+    return passing;
+  }
+
+  #pollSoon(): void {
+    if (this.#closing.signal.aborted) return;
+    clearTimeout(this.#toPoll);
+    this.#toPoll = setTimeout(() => this.#poll(), this.#times.pollAfterMs);
+  }
+
+  #stopPolling(): void {
+    clearTimeout(this.#toPoll);
+    this.#polling?.abort();
+    this.#polling = undefined;
+  }
+
+  #poll(): void {
+    if (this.#polling || this.#closing.signal.aborted) return;
+    const polling = new AbortController();
+    this.#polling = polling;
+    void this.#pollUntil(polling.signal);
+  }
+
+  async #pollUntil(signal: AbortSignal): Promise<void> {
+    const { pollWaitMs, retryMs, longestRetryMs } = this.#times;
+    let delayMs = 0;
+    while (!signal.aborted) {
+      try {
+        await this.#read(Math.round(pollWaitMs / 1000), signal);
+        delayMs = 0;
+      } catch (error) {
+        if (signal.aborted || !this.#unread(error)) return;
+        delayMs = Math.min(Math.max(delayMs * 2, retryMs), longestRetryMs);
+      }
+      // Who does not take what is there needs no more.
+      const fullMs = this.#ready.length >= mostKept ? retryMs : 0;
+      const waitMs = Math.max(delayMs, fullMs);
+      if (waitMs > 0) await pause(waitMs, signal).catch(() => undefined);
+    }
+  }
+}
+
+/** The event as HTTP gives it: the message of a completed job has the result beside it. */
+function eventOf(message: JobMessage): EventView {
+  if (message.type !== "status" || message.result_data === undefined) return message.event;
+  return { ...message.event, result: message.result_data };
+}

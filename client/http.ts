@@ -1,0 +1,158 @@
+import { ServiceError } from "../core/protocol/error.ts";
+import type { Json, JsonObject } from "../core/protocol/json.ts";
+import { pause } from "./pause.ts";
+
+/** What the service answered instead of what was asked for. Branch on `code`: it never changes. */
+export class ConvokeError extends ServiceError {
+  override readonly code: string;
+  override readonly retryable: boolean;
+  /** The HTTP status; undefined when there was no answer, or one over the WebSocket. */
+  readonly status: number | undefined;
+  /** Names the request in the service's log. */
+  readonly requestId: string | undefined;
+
+  constructor(
+    code: string,
+    message: string,
+    options: {
+      status?: number;
+      requestId?: string;
+      retryable?: boolean;
+      details?: Json;
+      cause?: unknown;
+    } = {},
+  ) {
+    super(message, options);
+    this.code = code;
+    this.status = options.status;
+    this.requestId = options.requestId;
+    this.retryable = options.retryable ?? false;
+  }
+}
+
+export type HttpOptions = {
+  url: string;
+  key: string;
+  fetch: typeof fetch;
+  /** How often a request is sent in all when the service does not answer or asks for patience. */
+  attempts: number;
+  retryMs: number;
+};
+
+export type Query = Record<string, string | number | boolean | undefined>;
+
+export type Send = <T>(
+  method: "GET" | "POST" | "DELETE",
+  path: string,
+  options?: {
+    body?: unknown;
+    query?: Query;
+    headers?: Record<string, string>;
+    signal?: AbortSignal;
+    once?: boolean;
+  },
+) => Promise<T>;
+
+/**
+ * Requests to the API. Everything that this client sends may be sent twice: reading changes nothing, and what creates
+ * carries an idempotency key. So an answer that got lost is asked for again.
+ */
+export function http({ url, key, fetch, attempts, retryMs }: HttpOptions): Send {
+  const base = url.replace(/\/+$/, "");
+  return async <T>(method: string, path: string, options: Parameters<Send>[2] = {}) => {
+    const { body, query, headers, signal, once } = options;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const response = await answered(
+          fetch(base + path + queryString(query), {
+            method,
+            headers: {
+              authorization: `Bearer ${key}`,
+              ...(body === undefined ? {} : { "content-type": "application/json" }),
+              ...headers,
+            },
+            ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+            ...(signal ? { signal } : {}),
+          }),
+          base,
+          signal,
+        );
+        if (response.ok) return (await bodyOf(response)) as T;
+        throw await problem(response);
+      } catch (error) {
+        if (once || attempt >= attempts || !(error instanceof ConvokeError) || !error.retryable) throw error;
+        const asked = error instanceof Patience ? error.retryAfterMs : 0;
+        await pause(Math.max(asked, retryMs * 2 ** (attempt - 1) * (0.5 + Math.random())), signal);
+      }
+    }
+  };
+}
+
+async function answered(asking: Promise<Response>, base: string, signal?: AbortSignal): Promise<Response> {
+  try {
+    return await asking;
+  } catch (cause) {
+    signal?.throwIfAborted();
+    throw new ConvokeError("unreachable", `${base} does not answer`, { retryable: true, cause });
+  }
+}
+
+async function bodyOf(response: Response): Promise<unknown> {
+  try {
+    return response.status === 204 ? undefined : await response.json();
+  } catch (cause) {
+    throw new ConvokeError("unreadable", `The answer of ${response.url} was cut off or is not JSON`, {
+      retryable: true,
+      status: response.status,
+      cause,
+    });
+  }
+}
+
+/** Asking again with the same key is useless. */
+export function isFinal(error: ConvokeError): boolean {
+  return error.status === 401 || error.status === 403;
+}
+
+/** The service asked to be left alone for a while. */
+class Patience extends ConvokeError {
+  retryAfterMs = 0;
+}
+
+const longestPatienceMs = 20_000;
+
+async function problem(response: Response): Promise<ConvokeError> {
+  const { status } = response;
+  const body = (await response.json().catch(() => ({}))) as JsonObject;
+  const text = (value: unknown) => (typeof value === "string" ? value : undefined);
+  const code = text(body.code) ?? fallbackCodes[status] ?? "internal_error";
+  const message =
+    text(body.detail) ?? text(body.title) ?? text(body.message) ?? `The service answered ${status}`;
+  const error = new Patience(code, message, {
+    status,
+    requestId: text(body.request_id),
+    retryable: status === 429 || status === 502 || status === 503 || status === 504,
+    details: body,
+  });
+  const seconds = Number(response.headers.get("retry-after"));
+  if (seconds > 0) error.retryAfterMs = Math.min(seconds * 1000, longestPatienceMs);
+  return error;
+}
+
+/** For answers that do not come from the service itself but from what stands before it. */
+const fallbackCodes: Record<number, string> = {
+  401: "unauthorized",
+  403: "forbidden",
+  404: "not_found",
+  413: "too_large",
+  429: "rate_limited",
+  502: "unavailable",
+  503: "unavailable",
+  504: "unavailable",
+};
+
+function queryString(query: Query = {}): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  if (given.length === 0) return "";
+  return `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}`;
+}

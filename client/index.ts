@@ -1,0 +1,16 @@
+export type { JobStatus, Lane, Progress, Usage } from "../core/protocol/job.ts";
+export type { EventView, JobView } from "../core/protocol/wire.ts";
+export { type Convoke, type ConvokeOptions, convoke, type WatchOptions } from "./convoke.ts";
+export type { DeltaView, EventsPage } from "./feed.ts";
+export { ConvokeError } from "./http.ts";
+export type { Times } from "./times.ts";
+export type {
+  Accepted,
+  Conversation,
+  ConversationMessage,
+  ConversationSummary,
+  JobSummary,
+  OnBusy,
+  SendOptions,
+  SubmitOptions,
+} from "./views.ts";

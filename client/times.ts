@@ -1,0 +1,31 @@
+/** How patient the client is, in milliseconds. */
+export type Times = {
+  /** So long may something be missing before it is asked for again. */
+  gapMs: number;
+  /** How often to ask for the head of a watched journal: nothing else tells that its last event got lost. */
+  probeMs: number;
+  /** So long may a socket take to open before the journal is read over HTTP meanwhile. */
+  pollAfterMs: number;
+  /** How long the service may hold an answer when there is nothing new. */
+  pollWaitMs: number;
+  /** After a failed request, and before the second try to open a socket; longer each time, up to the second figure. */
+  retryMs: number;
+  longestRetryMs: number;
+  connectMs: number;
+  /** API Gateway ends a connection after two hours: better at a moment of one's own, and not all clients at once. */
+  renewMs: number;
+  /** A socket on which nothing is watched is kept so long for the next watch. */
+  idleMs: number;
+};
+
+export const usualTimes: Times = {
+  gapMs: 2_000,
+  probeMs: 15_000,
+  pollAfterMs: 500,
+  pollWaitMs: 20_000,
+  retryMs: 500,
+  longestRetryMs: 30_000,
+  connectMs: 10_000,
+  renewMs: 105 * 60_000,
+  idleMs: 60_000,
+};
