@@ -12,6 +12,6 @@ if (process.env.CDK_VALIDATION !== "false") {
   const { AwsSolutionsChecks, ServerlessChecks } = await import("cdk-nag");
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app));
 }
-const { bundles } = await bundle(join(app.outdir, "functions"));
+const bundles = await bundle(join(app.outdir, "functions"));
 new ConvokeStack(app, environmentOf(app.node), bundles);
 app.synth();

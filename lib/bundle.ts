@@ -6,8 +6,15 @@ export const functionNames = ["api", "worker", "progress", "sockets", "sweeper"]
 export type FunctionName = (typeof functionNames)[number];
 
 /** A folder that is one function's code, whole: its entry point and the chunks that it reaches. */
-export type Bundle = { directory: string; handler: string; bytes: number };
+export type Bundle = {
+  directory: string;
+  handler: string;
+  /** Names of the npm packages that are in it. */
+  packages: string[];
+};
 export type Bundles = Record<FunctionName, Bundle>;
+
+type Output = Metafile["outputs"][string];
 
 const root = resolve(import.meta.dirname, "..");
 
@@ -33,7 +40,7 @@ const banner = 'import{createRequire}from"node:module";const require=createRequi
  * unused credential providers are parsed at every cold start.
  * @param outdir - receives one folder per function.
  */
-export async function bundle(outdir: string): Promise<{ bundles: Bundles; metafile: Metafile }> {
+export async function bundle(outdir: string): Promise<Bundles> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: root,
     entryPoints: Object.fromEntries(functionNames.map((name) => [name, `functions/${name}/handler.ts`])),
@@ -61,23 +68,34 @@ export async function bundle(outdir: string): Promise<{ bundles: Bundles; metafi
   for (const name of functionNames) {
     const directory = join(outdir, name);
     await mkdir(directory, { recursive: true });
-    let bytes = 0;
-    for (const file of reachable(metafile, `${name}.mjs`)) {
-      bytes += contents.get(file)!.byteLength;
+    const files = reachable(metafile, `${name}.mjs`);
+    for (const file of files.keys()) {
       await writeFile(join(directory, file), contents.get(file)!);
       await writeFile(join(directory, `${file}.map`), contents.get(`${file}.map`)!);
     }
-    bundles[name] = { directory, handler: `${name}.handler`, bytes };
+    bundles[name] = { directory, handler: `${name}.handler`, packages: packagesOf([...files.values()]) };
   }
-  return { bundles, metafile };
+  return bundles;
 }
 
-/** The files that a function may load, now or lazily. All outputs lie side by side, so their base names are enough. */
-function reachable(metafile: Metafile, entry: string): Set<string> {
+/** What a function may load, now or lazily. All outputs lie side by side, so their base names are enough. */
+function reachable(metafile: Metafile, entry: string): Map<string, Output> {
   const outputs = new Map(Object.entries(metafile.outputs).map(([path, output]) => [basename(path), output]));
-  const found = new Set([entry]);
-  for (const file of found) {
-    for (const { path, external } of outputs.get(file)!.imports) if (!external) found.add(basename(path));
-  }
+  const found = new Map<string, Output>();
+  const visit = (file: string): void => {
+    if (found.has(file)) return;
+    const output = outputs.get(file)!;
+    found.set(file, output);
+    for (const { path, external } of output.imports) if (!external) visit(basename(path));
+  };
+  visit(entry);
   return found;
+}
+
+function packagesOf(outputs: Output[]): string[] {
+  const names = outputs
+    .flatMap(({ inputs }) => Object.keys(inputs))
+    .map((path) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1])
+    .filter((name) => name !== undefined);
+  return [...new Set(names)].sort();
 }

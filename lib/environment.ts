@@ -1,5 +1,5 @@
 import type { Node } from "constructs";
-import { type Settings, settings } from "../core/config.ts";
+import { env, type Settings, settings } from "../core/config.ts";
 import { type Lane, lanes } from "../core/protocol/job.ts";
 
 const names = ["dev", "prod", "local"] as const;
@@ -11,12 +11,12 @@ export type Environment = {
   settings: Settings;
   /** True where people's data is: it outlives the stack, and somebody is told when something is wrong. */
   production: boolean;
-  /** Comma-separated model names. Absent: the functions choose by what they can reach. */
-  councilMembers?: string;
-  councilChairmen?: string;
-  titleModel?: string;
-  /** Models besides these that a job may name. */
-  moreModels?: string;
+  /** Which models answer, for the functions' environment. What is not in here they choose themselves. */
+  models: Record<string, string>;
+  /** Bedrock models besides these that a job may name. */
+  moreModels: string[];
+  /** Who may call, for the functions' environment. */
+  access: Record<string, string>;
   /** Web origins that may call from a browser. */
   allowedOrigins: string[];
   /** The SSM SecureString that holds the keys of model providers. */
@@ -30,49 +30,49 @@ export type LaneShare = { concurrency: number; batchSize: number };
 /** With ten jobs to an invocation: 100, 50 and 20 jobs at work at the same time. */
 const concurrency: Record<Lane, number> = { high: 10, normal: 5, low: 2 };
 
-const awsModels = {
-  councilMembers: [
-    "bedrock:global.anthropic.claude-sonnet-4-5-20250929-v1:0",
-    "bedrock:global.amazon.nova-2-lite-v1:0",
-    "bedrock:us.meta.llama4-maverick-17b-instruct-v1:0",
-    "bedrock:us.deepseek.r1-v1:0",
-  ].join(","),
-  councilChairmen:
-    "bedrock:global.anthropic.claude-sonnet-4-5-20250929-v1:0,bedrock:global.amazon.nova-2-lite-v1:0",
-  titleModel: "bedrock:global.amazon.nova-2-lite-v1:0",
-};
-
 /** @throws when the context holds something that cannot be meant. */
 export function environmentOf(node: Node): Environment {
   const text = (key: string): string | undefined => node.tryGetContext(key) || undefined;
-  const count = (key: string, otherwise: number, least: number): number => {
+  const list = (key: string): string[] => text(key)?.split(",") ?? [];
+  const count = (key: string, otherwise: number, least: number, most: number): number => {
     const value = Number(text(key) ?? otherwise);
-    if (!Number.isInteger(value) || value < least)
-      throw new Error(`The context ${key} must be a whole number from ${least}, not ${text(key)}`);
+    if (!Number.isInteger(value) || value < least || value > most)
+      throw new Error(`The context ${key} must be a whole number from ${least} to ${most}, not ${text(key)}`);
     return value;
   };
-  const name = names.find((known) => known === (text("env") ?? "dev"));
-  if (!name) throw new Error(`No environment "${text("env")}"; there are ${names.join(", ")}`);
-  const models = name === "local" ? undefined : awsModels;
+  const named = text("env") ?? "dev";
+  const name = names.find((known) => known === named);
+  if (!name) throw new Error(`No environment "${named}"; there are ${names.join(", ")}`);
+  const shareOf = (lane: Lane): LaneShare => ({
+    // An SQS event source takes no fewer than 2, and more than 10 messages only if it may wait for them to gather.
+    concurrency: count(`${lane}Concurrency`, concurrency[lane], 2, 1000),
+    batchSize: count(`${lane}BatchSize`, 10, 1, 10),
+  });
   return {
     name,
     settings: name === "local" ? settings.local : settings.aws,
     production: name === "prod",
-    councilMembers: text("councilMembers") ?? models?.councilMembers,
-    councilChairmen: text("councilChairmen") ?? models?.councilChairmen,
-    titleModel: text("titleModel") ?? models?.titleModel,
-    moreModels: text("moreModels"),
-    allowedOrigins: text("allowedOrigins")?.split(",") ?? [],
+    models: present({
+      [env.councilMembers]: text("councilMembers"),
+      [env.councilChairmen]: text("councilChairmen"),
+      [env.titleModel]: text("titleModel"),
+      [env.modelPrices]: text("modelPrices"),
+    }),
+    moreModels: list("moreModels"),
+    access: present({
+      [env.allowedOrigins]: text("allowedOrigins"),
+      [env.jwtIssuer]: text("jwtIssuer"),
+      [env.jwtAudience]: text("jwtAudience"),
+      [env.jwtTenantClaim]: text("jwtTenantClaim"),
+    }),
+    allowedOrigins: list("allowedOrigins"),
     providerKeysParameter: text("providerKeysParameter"),
-    lanes: Object.fromEntries(
-      lanes.map((lane) => [
-        lane,
-        {
-          // SQS event sources take no fewer than two.
-          concurrency: count(`${lane}Concurrency`, concurrency[lane], 2),
-          batchSize: count(`${lane}BatchSize`, 10, 1),
-        },
-      ]),
-    ) as Record<Lane, LaneShare>,
+    lanes: Object.fromEntries(lanes.map((lane) => [lane, shareOf(lane)])) as Record<Lane, LaneShare>,
   };
+}
+
+function present(values: Record<string, string | undefined>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(values).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
 }

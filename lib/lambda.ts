@@ -14,11 +14,15 @@ import type { Construct } from "constructs";
 import { env } from "../core/config.ts";
 import type { Bundles, FunctionName } from "./bundle.ts";
 import type { Environment } from "./environment.ts";
+import { excuse, excuseWildcard } from "./findings.ts";
 
 /** What every stop is built from. */
 export type Plan = { environment: Environment; bundles: Bundles };
 
-type Own = Pick<FunctionOptions, "description" | "recursiveLoop"> & { memorySize: number; timeout: Duration };
+type Own = Pick<FunctionOptions, "description" | "recursiveLoop" | "environment"> & {
+  memorySize: number;
+  timeout: Duration;
+};
 
 /**
  * A function with a role and a log of its own. It may do nothing but write that log; each resource's `grant...`
@@ -33,7 +37,7 @@ export function lambdaFunction(
   const role = new Role(scope, "Role", { assumedBy: new ServicePrincipal("lambda.amazonaws.com") });
   const logGroup = logGroupOf(scope, "Log", environment);
   logGroup.grantWrite(role);
-  return new LambdaFunction(scope, "Function", {
+  const fn = new LambdaFunction(scope, "Function", {
     ...own,
     code: Code.fromAsset(bundles[name].directory),
     handler: bundles[name].handler,
@@ -44,10 +48,19 @@ export function lambdaFunction(
     loggingFormat: LoggingFormat.JSON,
     tracing: Tracing.ACTIVE,
     environment: {
+      ...own.environment,
       NODE_OPTIONS: "--enable-source-maps",
       [env.settings]: environment.name === "local" ? "local" : "aws",
     },
   });
+  excuseWildcard(fn, "*", "X-Ray knows no resources to which the right to send traces could be limited");
+  excuse(
+    fn,
+    "Serverless-LambdaDLQ",
+    "Such a queue serves asynchronous calls only. Gateways wait for their answer, event sources have queues of " +
+      "their own for what fails, and a sweep that fails is made good by the next",
+  );
+  return fn;
 }
 
 export function logGroupOf(scope: Construct, id: string, { production }: Environment): LogGroup {

@@ -5,6 +5,7 @@ import { Duration, RemovalPolicy } from "aws-cdk-lib/core";
 import { Construct } from "constructs";
 import { env } from "../core/config.ts";
 import type { Environment } from "./environment.ts";
+import { excuse, excuseWildcard } from "./findings.ts";
 
 /** What is too large for a journal entry. Gone when the journal that refers to it is. */
 export class Payloads extends Construct {
@@ -27,14 +28,23 @@ export class Payloads extends Construct {
       ],
       removalPolicy: production ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     });
+    excuse(
+      this.bucket,
+      "AwsSolutions-S1",
+      "Only the functions may read or write, and the journal says which job refers to which object; whoever must " +
+        "prove each access turns on CloudTrail data events, which name the caller as these logs do not",
+    );
   }
 
   grantReadWrite(fn: LambdaFunction): void {
+    const objects = this.bucket.arnForObjects("*");
     fn.addToRolePolicy(
-      new PolicyStatement({
-        actions: ["s3:GetObject", "s3:PutObject"],
-        resources: [this.bucket.arnForObjects("*")],
-      }),
+      new PolicyStatement({ actions: ["s3:GetObject", "s3:PutObject"], resources: [objects] }),
+    );
+    excuseWildcard(
+      fn,
+      objects,
+      "Object keys are made of tenants, jobs and hashes, which nobody knows beforehand",
     );
     fn.addEnvironment(env.bucket, this.bucket.bucketName);
   }

@@ -5,13 +5,14 @@ import {
   StartingPosition,
 } from "aws-cdk-lib/aws-lambda";
 import { SqsDlq } from "aws-cdk-lib/aws-lambda-event-sources";
-import { Queue } from "aws-cdk-lib/aws-sqs";
+import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Duration } from "aws-cdk-lib/core";
 import { Construct } from "constructs";
 import { table } from "../core/table.ts";
+import { excuse } from "./findings.ts";
 import type { Journal } from "./journal.ts";
 import { lambdaFunction, type Plan } from "./lambda.ts";
-import { secured } from "./queue.ts";
+import { lastQueue } from "./queue.ts";
 
 /** Pushes what was committed to those who watch. A push that is lost does no harm: watchers notice gaps and ask. */
 export class Progress extends Construct {
@@ -26,7 +27,8 @@ export class Progress extends Construct {
       memorySize: 512,
       timeout: Duration.seconds(60),
     });
-    this.failures = new Queue(this, "Failures", { ...secured, retentionPeriod: Duration.days(14) });
+    this.failures = lastQueue(this, "Failures");
+    excuse(this.failures, "AwsSolutions-SQS3", "It is itself the dead-letter queue, of a stream");
   }
 
   follow(journal: Journal): void {

@@ -1,11 +1,11 @@
-import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
-import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
+import type { EventSourceMapping, Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
+import { Queue, QueueEncryption, type QueueProps } from "aws-cdk-lib/aws-sqs";
 import { Duration } from "aws-cdk-lib/core";
 import { Construct } from "constructs";
 import { env } from "../core/config.ts";
 import { type Lane, lanes } from "../core/protocol/job.ts";
 import type { Environment } from "./environment.ts";
-import { sweeperTimeout } from "./sweeper.ts";
+import { excuse } from "./findings.ts";
 
 /** One queue per lane, and behind each the one for what its worker could not take. */
 export class WorkQueue extends Construct {
@@ -14,13 +14,11 @@ export class WorkQueue extends Construct {
 
   constructor(scope: Construct, id: string, { settings }: Environment) {
     super(scope, id);
-    this.deadLetters = eachLane(
-      (lane) =>
-        new Queue(this, `${title(lane)}DeadLetters`, {
-          ...secured,
-          visibilityTimeout: visibilityFor(sweeperTimeout),
-          retentionPeriod: Duration.days(14),
-        }),
+    this.deadLetters = eachLane((lane) =>
+      lastQueue(this, `${title(lane)}DeadLetters`, {
+        // Six times the timeout of the sweeper, which reads them.
+        visibilityTimeout: Duration.minutes(5),
+      }),
     );
     this.queues = eachLane(
       (lane) =>
@@ -42,11 +40,22 @@ export class WorkQueue extends Construct {
 }
 
 /** Encrypted at rest and on the way. */
-export const secured = { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true };
+const secured = { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true };
 
-/** Six times the consumer's timeout, as AWS advises: a message must not come back while it is still at work. */
-export function visibilityFor(timeout: Duration): Duration {
-  return Duration.seconds(6 * timeout.toSeconds());
+/** A queue behind which there is none: what comes here has failed everywhere else. */
+export function lastQueue(scope: Construct, id: string, props: QueueProps = {}): Queue {
+  const queue = new Queue(scope, id, { ...secured, retentionPeriod: Duration.days(14), ...props });
+  excuse(queue, "Serverless-SQSRedrivePolicy", "It is itself the dead-letter queue");
+  return queue;
+}
+
+/** Says of an event source that reads from a queue: */
+export function excuseQueueSource(mapping: EventSourceMapping): void {
+  excuse(
+    mapping,
+    "Serverless-LambdaEventSourceMappingDestination",
+    "A queue has no failure destination: what fails stays in it, and moves to its dead-letter queue",
+  );
 }
 
 export function title(lane: Lane): string {

@@ -6,6 +6,7 @@ import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import { Duration, Stack } from "aws-cdk-lib/core";
 import { Construct } from "constructs";
 import { env } from "../core/config.ts";
+import { excuse, excuseWildcard } from "./findings.ts";
 import { lambdaFunction, type Plan } from "./lambda.ts";
 
 /** The front door for watchers. One function is authorizer and handler of every route. */
@@ -20,11 +21,12 @@ export class Sockets extends Construct {
       description: "Admits watchers, keeps what they watch, replays what they missed",
       memorySize: 512,
       timeout: Duration.seconds(29),
+      environment: plan.environment.access,
     });
-    this.fn.addEnvironment(env.allowedOrigins, plan.environment.allowedOrigins.join(","));
 
     const integration = new WebSocketLambdaIntegration("Integration", this.fn);
     this.api = new WebSocketApi(this, "WebSocketApi", {
+      apiName: Stack.of(this).stackName,
       connectRouteOptions: {
         integration,
         // No identity source: what a client lacks is not the same for all. A program sends the Authorization header,
@@ -34,12 +36,25 @@ export class Sockets extends Construct {
       disconnectRouteOptions: { integration },
       defaultRouteOptions: { integration, returnResponse: true },
     });
+    excuse(
+      this.api,
+      "AwsSolutions-APIG4",
+      "Only $connect can have an authorizer; what is said afterwards is checked against what that one found out",
+    );
     this.stage = new WebSocketStage(this, "Stage", {
       webSocketApi: this.api,
       stageName: "ws",
       autoDeploy: true,
       throttle: { rateLimit: 500, burstLimit: 1000 },
     });
+    for (const rule of ["AwsSolutions-APIG1", "Serverless-APIGWAccessLogging"] as const) {
+      excuse(
+        this.stage,
+        rule,
+        "Access logs of a WebSocket API need a role in the settings of the whole account, which is not one stack's " +
+          "to set; the function logs who connects",
+      );
+    }
   }
 
   /** Where clients connect. */
@@ -52,18 +67,15 @@ export class Sockets extends Construct {
   }
 
   grantPost(fn: LambdaFunction): void {
+    const connections = Stack.of(this).formatArn({
+      service: "execute-api",
+      resource: this.api.apiId,
+      resourceName: `${this.stage.stageName}/*/@connections/*`,
+    });
     fn.addToRolePolicy(
-      new PolicyStatement({
-        actions: ["execute-api:ManageConnections"],
-        resources: [
-          Stack.of(this).formatArn({
-            service: "execute-api",
-            resource: this.api.apiId,
-            resourceName: `${this.stage.stageName}/*/@connections/*`,
-          }),
-        ],
-      }),
+      new PolicyStatement({ actions: ["execute-api:ManageConnections"], resources: [connections] }),
     );
+    excuseWildcard(fn, connections, "Any connection to this stage of this API, to post to it or to close it");
     this.tellAddress(fn);
   }
 }

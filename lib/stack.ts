@@ -1,5 +1,6 @@
 import { CfnOutput, Stack } from "aws-cdk-lib/core";
 import type { Construct } from "constructs";
+import { Alarms } from "./alarms.ts";
 import { Api } from "./api.ts";
 import type { Bundles } from "./bundle.ts";
 import type { Environment } from "./environment.ts";
@@ -58,6 +59,11 @@ export class ConvokeStack extends Stack {
     journal.grantRead(sweeper.fn, "due");
     journal.grantWrite(sweeper.fn);
     queue.grantSend(sweeper.fn);
+
+    if (environment.production) {
+      const alarms = new Alarms(this, "Alarms", { queue, worker, progress, sweeper });
+      new CfnOutput(this, "AlarmTopic", { value: alarms.topic.topicArn });
+    }
 
     new CfnOutput(this, "HttpUrl", { value: api.url });
     new CfnOutput(this, "WebSocketUrl", { value: sockets.url });

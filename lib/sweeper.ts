@@ -4,10 +4,9 @@ import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import { Duration } from "aws-cdk-lib/core";
 import { Construct } from "constructs";
 import { lanes } from "../core/protocol/job.ts";
+import { excuse } from "./findings.ts";
 import { lambdaFunction, type Plan } from "./lambda.ts";
-import { title, type WorkQueue } from "./queue.ts";
-
-export const sweeperTimeout = Duration.seconds(50);
+import { excuseQueueSource, title, type WorkQueue } from "./queue.ts";
 
 /** Walks behind and picks up what fell: jobs whose time has come, messages that no worker could take. */
 export class Sweeper extends Construct {
@@ -18,24 +17,32 @@ export class Sweeper extends Construct {
     this.fn = lambdaFunction(this, "sweeper", plan, {
       description: "Picks up jobs that are overdue and messages that were given up",
       memorySize: 512,
-      timeout: sweeperTimeout,
+      timeout: Duration.seconds(50),
     });
-    // A sweep that failed or came late is made good by the next one.
-    new Rule(this, "EveryMinute", {
-      schedule: Schedule.rate(Duration.minutes(1)),
+    const rule = new Rule(this, "Clock", {
+      schedule: rate(plan.environment.settings.sweepSeconds),
       targets: [new Target(this.fn, { retryAttempts: 0, maxEventAge: Duration.seconds(60) })],
     });
+    excuse(rule, "Serverless-EventBusDLQ", "A sweep that failed or came late is made good by the next one");
   }
 
   consume(queue: WorkQueue): void {
     for (const lane of lanes) {
       queue.deadLetters[lane].grantConsumeMessages(this.fn);
-      this.fn.addEventSourceMapping(`${title(lane)}DeadLetters`, {
+      const mapping = this.fn.addEventSourceMapping(`${title(lane)}DeadLetters`, {
         eventSourceArn: queue.deadLetters[lane].queueArn,
         batchSize: 10,
         maxConcurrency: 2,
         reportBatchItemFailures: true,
       });
+      excuseQueueSource(mapping);
     }
   }
+}
+
+/** EventBridge counts in minutes. The embedded cloud, whose sweeps are shorter, also understands seconds. */
+function rate(seconds: number): Schedule {
+  return seconds % 60 === 0
+    ? Schedule.rate(Duration.seconds(seconds))
+    : Schedule.expression(`rate(${seconds} seconds)`);
 }

@@ -3,10 +3,12 @@ import { type Function as LambdaFunction, RecursiveLoop } from "aws-cdk-lib/aws-
 import { Duration, Stack } from "aws-cdk-lib/core";
 import { Construct } from "constructs";
 import { env } from "../core/config.ts";
-import { lanes } from "../core/protocol/job.ts";
+import { deploymentOf } from "../core/models/deployment.ts";
+import { type Lane, lanes } from "../core/protocol/job.ts";
 import type { LaneShare } from "./environment.ts";
+import { excuseWildcard } from "./findings.ts";
 import { lambdaFunction, type Plan } from "./lambda.ts";
-import { title, type WorkQueue } from "./queue.ts";
+import { excuseQueueSource, title, type WorkQueue } from "./queue.ts";
 
 /** Advances jobs, up to ten to an invocation. */
 export class Worker extends Construct {
@@ -14,43 +16,40 @@ export class Worker extends Construct {
 
   constructor(scope: Construct, id: string, plan: Plan) {
     super(scope, id);
-    const { settings, ...environment } = plan.environment;
+    const { settings, models, moreModels, providerKeysParameter } = plan.environment;
     this.fn = lambdaFunction(this, "worker", plan, {
       description: "Advances jobs",
       memorySize: 1024,
       timeout: Duration.seconds(settings.workerTimeoutSeconds),
+      environment: models,
       // A long job is many passes, each started by the one before: after 16 of them Lambda would take it for a
       // runaway loop and drop it. Jobs have budgets of their own for hops, steps, age and money.
       recursiveLoop: RecursiveLoop.ALLOW,
     });
-    const { councilMembers, councilChairmen, titleModel, moreModels, providerKeysParameter } = environment;
-    const models = { councilMembers, councilChairmen, titleModel };
-    for (const [name, value] of Object.entries(models)) {
-      if (value) this.fn.addEnvironment(env[name as keyof typeof models], value);
-    }
-    this.allowBedrock(
-      [councilMembers, councilChairmen, titleModel, moreModels].flatMap((list) => list?.split(",") ?? []),
-    );
+    // The models that the function will choose, from the same variables.
+    const { councilMembers, councilChairmen, titleModel } = deploymentOf(models);
+    this.allowBedrock([...councilMembers, ...councilChairmen, titleModel, ...moreModels]);
     if (providerKeysParameter) this.allowProviderKeys(providerKeysParameter);
   }
 
-  consume(queue: WorkQueue, shares: Record<(typeof lanes)[number], LaneShare>): void {
+  consume(queue: WorkQueue, shares: Record<Lane, LaneShare>): void {
     for (const lane of lanes) {
       queue.queues[lane].grantConsumeMessages(this.fn);
-      this.fn.addEventSourceMapping(title(lane), {
+      const mapping = this.fn.addEventSourceMapping(title(lane), {
         eventSourceArn: queue.queues[lane].queueArn,
         batchSize: shares[lane].batchSize,
         maxConcurrency: shares[lane].concurrency,
         reportBatchItemFailures: true,
       });
+      excuseQueueSource(mapping);
     }
   }
 
   private allowBedrock(models: string[]): void {
-    const stack = Stack.of(this);
+    const prefix = "bedrock:";
     const resources = models
-      .filter((model) => model.startsWith("bedrock:"))
-      .flatMap((model) => bedrockArns(stack, model.slice("bedrock:".length)));
+      .filter((model) => model.startsWith(prefix))
+      .flatMap((model) => bedrockArns(Stack.of(this), model.slice(prefix.length)));
     if (resources.length === 0) return;
     this.fn.addToRolePolicy(
       new PolicyStatement({
@@ -58,6 +57,13 @@ export class Worker extends Construct {
         resources: [...new Set(resources)],
       }),
     );
+    for (const resource of resources.filter((arn) => arn.includes(":*:"))) {
+      excuseWildcard(
+        this.fn,
+        resource,
+        "The profile decides in which regions of its continent the model runs",
+      );
+    }
   }
 
   private allowProviderKeys(parameter: string): void {
@@ -78,15 +84,28 @@ export class Worker extends Construct {
 }
 
 /**
- * A model in this region, or an inference profile, which passes calls on to the same model in other regions.
- * @see https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
+ * A model in this region, or an inference profile, which passes calls on to the same model elsewhere: `global.` to
+ * anywhere, which is a region of no name, the others to the regions of a continent.
+ * @see https://docs.aws.amazon.com/bedrock/latest/userguide/global-cross-region-inference.html
  */
 function bedrockArns(stack: Stack, model: string): string[] {
-  const inRegion = { service: "bedrock", resource: "foundation-model", account: "", resourceName: model };
   const profile = /^(global|us|us-gov|eu|apac|jp|au|ca)\.(.+)$/.exec(model);
-  if (!profile) return [stack.formatArn(inRegion)];
+  const foundationModel = (region?: string): string =>
+    stack.formatArn({
+      service: "bedrock",
+      ...(region === undefined ? {} : { region }),
+      account: "",
+      resource: "foundation-model",
+      resourceName: profile?.[2] ?? model,
+    });
+  if (!profile) return [foundationModel()];
+  const inferenceProfile = stack.formatArn({
+    service: "bedrock",
+    resource: "inference-profile",
+    resourceName: model,
+  });
   return [
-    stack.formatArn({ service: "bedrock", resource: "inference-profile", resourceName: model }),
-    stack.formatArn({ ...inRegion, region: "*", resourceName: profile[2]! }),
+    inferenceProfile,
+    ...(profile[1] === "global" ? [foundationModel(), foundationModel("")] : [foundationModel("*")]),
   ];
 }
