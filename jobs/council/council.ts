@@ -1,6 +1,6 @@
 import type { JobContext } from "../../core/engine/context.ts";
 import { defineJob } from "../../core/engine/job-type.ts";
-import type { ChatMessage, ModelAnswer } from "../../core/models/model.ts";
+import type { ChatMessage, ModelAnswer, ModelRequest } from "../../core/models/model.ts";
 import { StepError, StepFailed } from "../../core/protocol/error.ts";
 import { aggregate, agreement, type Standing } from "./aggregate.ts";
 import { type Answer, type Ballot, ballotFor, fenceFor, labelAt, type Marks } from "./ballots.ts";
@@ -109,7 +109,7 @@ async function collectAnswers(ctx: JobContext, session: Session): Promise<Outcom
     asked: members,
     stillToCome: members.length + 1,
   });
-  const { got, lost } = await inParallel(ctx, scoreboard, "stage1", members, (scope, member, check) =>
+  const { got, lost } = await inParallel(ctx, scoreboard, "stage1", members, (scope, member) =>
     scope.stream(
       member.step,
       {
@@ -118,7 +118,7 @@ async function collectAnswers(ctx: JobContext, session: Session): Promise<Outcom
         messages: [...history, { role: "user", content: council.question }],
         maxOutputTokens: 4_096,
       },
-      { check },
+      { check: mustSaySomething },
     ),
   );
   if (got.length < council.quorum) throw quorumNotReached(council, got.length, lost);
@@ -154,8 +154,8 @@ async function rankAnswers(ctx: JobContext, session: Session, answers: Answer[])
   });
   const ballotOf = (ranker: Member) =>
     ballotFor(ctx.job.jobId, ranker, answers, { excludeSelf: session.council.exclude_self });
-  const { got, lost } = await inParallel(ctx, session.scoreboard, "stage2", rankers, (scope, ranker, check) =>
-    askForRanking(scope, session, ballotOf(ranker), check),
+  const { got, lost } = await inParallel(ctx, session.scoreboard, "stage2", rankers, (scope, ranker) =>
+    askForRanking(scope, session, ballotOf(ranker)),
   );
   const rankings = got.map(({ member, answer }) => ({
     ...readRanking(ballotOf(member), answer),
@@ -166,33 +166,27 @@ async function rankAnswers(ctx: JobContext, session: Session, answers: Answer[])
 }
 
 /**
- * Asks for a ranking in a given shape. A model that cannot keep to one, or whose provider knows none, is asked once
- * more for a text.
+ * Asks for a ranking in a given shape, and takes a text too. A request that is refused because of the shape, which not
+ * every provider knows, is made once more without: this member has answered before, so it is not its key or its name.
  */
 async function askForRanking(
   scope: JobContext,
   { council, history, fence }: Session,
   ballot: Ballot,
-  check: (answer: ModelAnswer) => void,
 ): Promise<ModelAnswer> {
   const { ranker, entries } = ballot;
   const { question, criteria } = council;
-  const request = (format: "structured" | "text") => ({
+  const request: ModelRequest = {
     model: ranker.model,
-    messages: [
-      ...history,
-      { role: "user" as const, content: rankingPrompt(ballot, { question, criteria, fence, format }) },
-    ],
+    messages: [...history, { role: "user", content: rankingPrompt(ballot, { question, criteria, fence }) }],
     maxOutputTokens: 4_096,
-  });
+  };
   const schema = rankingSchema(entries.map((entry) => entry.label));
   try {
-    return await scope.generate(ranker.step, { ...request("structured"), schema }, { check });
+    return await scope.generate(ranker.step, { ...request, schema }, { check: mustSaySomething });
   } catch (error) {
-    const isShapeless =
-      error instanceof StepError && ["model_garbled", "model_rejected"].includes(error.code);
-    if (!isShapeless) throw error;
-    return scope.generate(ranker.step, request("text"), { check });
+    if (!(error instanceof StepError) || error.code !== "model_rejected") throw error;
+    return scope.generate(ranker.step, request, { check: mustSaySomething });
   }
 }
 
@@ -260,16 +254,11 @@ async function inParallel(
   scoreboard: Scoreboard,
   stage: "stage1" | "stage2",
   members: Member[],
-  ask: (scope: JobContext, member: Member, check: (answer: ModelAnswer) => void) => Promise<ModelAnswer>,
+  ask: (scope: JobContext, member: Member) => Promise<ModelAnswer>,
 ): Promise<Outcome<{ member: Member; answer: ModelAnswer }>> {
   const one = async (scope: JobContext, member: Member) => {
     try {
-      const answer = await ask(scope, member, (arrived) => {
-        mustSaySomething(arrived);
-        // Here, before it is recorded, so that the progress is recorded in the same entry as the answer, ...
-        scoreboard.hasArrived(member);
-      });
-      // ... and here for a replay, which finds the answer recorded and checks nothing.
+      const answer = await ask(scope, member);
       scoreboard.hasArrived(member);
       return { got: [{ member, answer }], lost: [] };
     } catch (error) {

@@ -23,34 +23,29 @@ const usualCriteria = [
 ];
 
 /**
- * Asks for an evaluation and a ranking of the answers on one ballot.
- * @param format - `structured` leaves the form to the schema that goes with the request, `text` describes it.
+ * Asks for an evaluation and a ranking of the answers on one ballot. Goes with a schema, but many models answer in
+ * prose all the same, so it says how a ranking has to look there.
  */
 export function rankingPrompt(
   ballot: Ballot,
-  asked: { question: string; criteria?: string[]; fence: string; format: "structured" | "text" },
+  asked: { question: string; criteria?: string[]; fence: string },
 ): string {
-  const { question, criteria = usualCriteria, fence, format } = asked;
-  const first = ballot.entries[0]!.label;
-  const example = [...ballot.entries].reverse().slice(0, 3);
-  const form =
-    format === "structured"
-      ? "Give strengths and weaknesses for each label. In the ranking name every label exactly once, the best first."
-      : [
-          "Go through the answers one by one first: what each does well, what it does badly.",
-          "Then end your reply with the ranking in exactly this form: a line FINAL RANKING: in capitals and with its " +
-            "colon, below it a numbered list from best to worst, every label once, and nothing on a line but its " +
-            "number, a period, a space and the label. A list could look like this:",
-          ["FINAL RANKING:", ...example.map(({ label }, index) => `${index + 1}. ${label}`)].join("\n"),
-        ].join("\n\n");
+  const { question, criteria = usualCriteria, fence } = asked;
+  const labels = ballot.entries.map((entry) => entry.label);
+  const example = labels.toReversed().slice(0, 3);
   return [
     "Several answers were given to the question below. Evaluate them and rank them from best to worst.",
     warning(fence),
     quote("question", fence, question),
     ...ballot.entries.map(({ label, answer }) => quote("answer", fence, answer.text, label)),
     `Go by these criteria:\n${criteria.map((criterion) => `- ${criterion}`).join("\n")}`,
-    `The order in which the answers stand is random and says nothing. Always write a label in full, such as "${first}".`,
-    form,
+    `The order in which the answers stand is random and says nothing. Always write a label in full, such as "${labels[0]}".`,
+    "Go through the answers one by one: what does each do well, what does it do badly? Then rank them: every label " +
+      "exactly once, the best first.",
+    "If you reply in text and not in JSON, end your reply with the ranking in exactly this form: a line FINAL RANKING: " +
+      "in capitals and with its colon, below it a numbered list from best to worst, and nothing on a line but its " +
+      "number, a period, a space and the label. A list could look like this:",
+    ["FINAL RANKING:", ...example.map((label, index) => `${index + 1}. ${label}`)].join("\n"),
   ].join("\n\n");
 }
 

@@ -20,6 +20,8 @@ export class Scoreboard {
   private before = 0;
   private readonly arrived = new Set<string>();
   private readonly failed = new Set<string>();
+  /** Of all rounds: whoever looks later wants to know who is missing. */
+  private readonly lost = new Set<string>();
 
   constructor(show: (progress: Progress) => void) {
     this.show = show;
@@ -33,7 +35,6 @@ export class Scoreboard {
     this.publish();
   }
 
-  /** May be told twice of the same member. */
   hasArrived(member: Member): void {
     this.arrived.add(member.name);
     this.publish();
@@ -41,6 +42,7 @@ export class Scoreboard {
 
   hasFailed(member: Member): void {
     this.failed.add(member.name);
+    this.lost.add(member.name);
     this.publish();
   }
 
@@ -59,16 +61,15 @@ export class Scoreboard {
     const { title, done, asked, stillToCome } = this.round;
     const total = this.before + asked.length + stillToCome;
     const completed = this.before + this.arrived.size + this.failed.size;
-    const named = (names: Set<string>) =>
-      asked.flatMap(({ name }) => (names.has(name) ? [name] : [])).join(", ");
-    const arrived = this.arrived.size > 0 ? `: ${named(this.arrived)}` : "";
-    const failed = this.failed.size > 0 ? `; failed: ${named(this.failed)}` : "";
+    const names = asked.flatMap(({ name }) => (this.arrived.has(name) ? [name] : []));
+    const arrived = names.length > 0 ? `: ${names.join(", ")}` : "";
+    const lost = this.lost.size > 0 ? `; failed: ${[...this.lost].join(", ")}` : "";
     this.show({
       current_step: title,
       total_steps: total,
       completed_steps: completed,
       percentage: Math.round((1000 * completed) / total) / 10,
-      details: `${this.arrived.size} of ${asked.length} ${done}${arrived}${failed}`,
+      details: `${this.arrived.size} of ${asked.length} ${done}${arrived}${lost}`,
     });
   }
 }
