@@ -128,7 +128,8 @@ export async function startGateway({
 
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const { first, rest } = parts(request);
-    const serve = rest === "/" ? webSockets.get(first) : undefined;
+    const isHandshake = request.method === "GET" && request.headers.upgrade?.toLowerCase() === "websocket";
+    const serve = rest === "/" && isHandshake ? webSockets.get(first) : undefined;
     if (!serve)
       return void socket.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
     if (!connects.take()) {

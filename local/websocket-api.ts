@@ -50,10 +50,6 @@ export function webSocketApi({ api, lambdas, connections, domainName, log, limit
     const sourceIp = request.socket.remoteAddress ?? "127.0.0.1";
     const userAgent = request.headers["user-agent"] ?? "";
     let authorizer: Record<string, unknown> | undefined;
-    let clientGone = false;
-    socket.once("close", () => {
-      clientGone = true;
-    });
     socket.on("error", () => socket.destroy());
 
     const contextOf = (fields: { routeKey: string; eventType: string; requestId: string }) => {
@@ -75,6 +71,10 @@ export function webSocketApi({ api, lambdas, connections, domainName, log, limit
     };
     const stageVariables = api.stageVariables ? { stageVariables: api.stageVariables } : {};
 
+    // Before anyone is asked, so that `ws` finds nothing wrong with a handshake that was admitted.
+    if (request.headers["sec-websocket-version"] !== "13" || !isKey(request.headers["sec-websocket-key"])) {
+      return refuse({ status: 400, text: "Bad Request" });
+    }
     const connect = routes.get("$connect");
     if (connect) {
       if (connect.throttle && !connect.throttle.take())
@@ -82,11 +82,13 @@ export function webSocketApi({ api, lambdas, connections, domainName, log, limit
       const refused = await admit(connect);
       if (refused) return refuse(refused);
     }
-    if (clientGone) {
-      if (connect) void disconnected(1006, "");
-      return;
-    }
-    server.handleUpgrade(request, socket, head, (webSocket) => establish(webSocket));
+    let established = false;
+    server.handleUpgrade(request, socket, head, (webSocket) => {
+      established = true;
+      establish(webSocket);
+    });
+    // The client left while it waited.
+    if (!established) await disconnected(1006, "");
 
     /** The authorizer, then the `$connect` route. */
     async function admit(route: Route): Promise<Refusal | undefined> {
@@ -266,6 +268,11 @@ export function routeSelector(expression: string): (body: string) => string {
       return "$default";
     }
   };
+}
+
+/** Sixteen bytes in base64. */
+function isKey(text: string | undefined): boolean {
+  return text !== undefined && /^[+/0-9A-Za-z]{22}==$/.test(text);
 }
 
 /** Header names as the client wrote them, values single (the last) and multiple. */
