@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { build, type Metafile, type Plugin } from "esbuild";
 
@@ -67,6 +67,8 @@ export async function bundle(outdir: string): Promise<Bundles> {
   const bundles = {} as Bundles;
   for (const name of functionNames) {
     const directory = join(outdir, name);
+    // What an earlier build left would be deployed with it.
+    await rm(directory, { recursive: true, force: true });
     await mkdir(directory, { recursive: true });
     const files = reachable(metafile, `${name}.mjs`);
     for (const file of files.keys()) {
@@ -94,8 +96,9 @@ function reachable(metafile: Metafile, entry: string): Map<string, Output> {
 
 function packagesOf(outputs: Output[]): string[] {
   const names = outputs
-    .flatMap(({ inputs }) => Object.keys(inputs))
-    .map((path) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1])
+    .flatMap(({ inputs }) => Object.entries(inputs))
+    .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
+    .map(([path]) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1])
     .filter((name) => name !== undefined);
   return [...new Set(names)].sort();
 }
