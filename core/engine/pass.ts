@@ -151,20 +151,20 @@ class LivePass {
   async run(entries: Entry[]): Promise<PassEnd> {
     try {
       const early = await this.beforeReplay(entries);
-      if (early) return early;
-      for (;;) {
-        const end = await this.turn();
-        if (end) {
-          if (this.nextInConversation) await this.wakeNext(this.nextInConversation);
-          return end;
-        }
-        const news = await this.news();
-        if (news) return news;
-      }
+      const end = early ?? (await this.rounds());
+      if (this.nextInConversation) await this.wakeNext(this.nextInConversation);
+      return end;
     } finally {
       // The sandbox is frozen between invocations: nothing of this pass may wake up in the next one.
       this.program.cancelled.abort(new Error("The pass has ended"));
       for (const controller of this.running.values()) controller.abort(new Error("The pass has ended"));
+    }
+  }
+
+  private async rounds(): Promise<PassEnd> {
+    for (;;) {
+      const end = (await this.turn()) ?? (await this.news());
+      if (end) return end;
     }
   }
 
