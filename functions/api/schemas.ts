@@ -10,16 +10,19 @@ const moment = z.string().meta({ format: "date-time", description: "ISO 8601, en
 const id = z.string().regex(idPattern);
 
 /** A whole number in a query string. */
-function whole(min: number, max: number, standard: number) {
+function whole(minimum: number, maximum: number) {
   return z
     .string()
-    .regex(/^\d{1,9}$/, "a whole number is expected")
+    .regex(/^\d{1,9}$/, "Invalid input: expected a whole number")
     .transform(Number)
-    .pipe(z.number().min(min).max(max))
+    .pipe(z.number().min(minimum).max(maximum))
+    .meta({ override: { type: "integer", minimum, maximum, pattern: undefined } });
+}
+
+function wholeOr(standard: number, minimum: number, maximum: number) {
+  return whole(minimum, maximum)
     .default(standard)
-    .meta({
-      override: { type: "integer", minimum: min, maximum: max, default: standard, pattern: undefined },
-    });
+    .meta({ override: { default: standard } });
 }
 
 export const idParams = z.object({ id });
@@ -98,7 +101,7 @@ export const jobPage = z.object({ jobs: z.array(jobSummary), next_cursor: z.stri
 export const jobsQuery = z.strictObject({
   status: z.enum(jobStatuses).optional(),
   type: z.string().max(64).optional(),
-  limit: whole(1, 100, 50),
+  limit: wholeOr(50, 1, 100),
   cursor: z.string().max(1024).optional(),
 });
 
@@ -162,9 +165,9 @@ const event = z
   .meta({ id: "Event", description: "What happened; further fields depend on `kind`" });
 
 export const eventsQuery = z.strictObject({
-  after: whole(0, 999_999_999, 0),
-  limit: whole(1, 250, 100),
-  wait: whole(0, 20, 0),
+  after: wholeOr(0, 0, 999_999_999),
+  limit: wholeOr(100, 1, 250),
+  wait: wholeOr(0, 0, 20),
 });
 
 export const events = z.object({
@@ -251,14 +254,14 @@ export const conversation = z
   .meta({ id: "Conversation" });
 
 export const conversationQuery = z.strictObject({
-  after: whole(0, 999_999_999, 0)
+  after: whole(0, 999_999_999)
     .optional()
     .meta({ description: "Messages after this number; without it the last ones" }),
-  limit: whole(1, 200, 100),
+  limit: wholeOr(100, 1, 200),
 });
 
 export const conversationsQuery = z.strictObject({
-  limit: whole(1, 100, 50),
+  limit: wholeOr(50, 1, 100),
   cursor: z.string().max(1024).optional(),
 });
 
