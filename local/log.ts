@@ -1,0 +1,35 @@
+import { createWriteStream, type WriteStream } from "node:fs";
+
+/** What the runner tells: to the terminal, and with everything the functions wrote to a file. */
+export interface Log {
+  /** For whoever sits in front of it. */
+  line(text: string): void;
+  /** What a function wrote itself. */
+  output(functionName: string, text: string): void;
+  close(): Promise<void>;
+}
+
+export function openLog(options: { file?: string; print?: (text: string) => void; verbose?: boolean }): Log {
+  const { print = () => {}, verbose = false } = options;
+  const file: WriteStream | undefined = options.file
+    ? createWriteStream(options.file, { flags: "a", mode: 0o600 })
+    : undefined;
+  const timed = (text: string) => `${new Date().toTimeString().slice(0, 8)}.${milliseconds()} ${text}`;
+  return {
+    line(text) {
+      const line = timed(text);
+      print(line);
+      file?.write(`${line}\n`);
+    },
+    output(functionName, text) {
+      const line = `${functionName} | ${text}`;
+      if (verbose) print(line);
+      file?.write(`${line}\n`);
+    },
+    close: () => new Promise((resolve) => (file ? file.end(() => resolve()) : resolve())),
+  };
+}
+
+function milliseconds(): string {
+  return String(Date.now() % 1000).padStart(3, "0");
+}

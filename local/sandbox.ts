@@ -1,0 +1,185 @@
+import type { ChildProcess } from "node:child_process";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Invoked } from "./lambdas.ts";
+import { exited, spawnBound } from "./processes.ts";
+
+/** What one sandbox is made from. */
+export type SandboxPlan = {
+  /** Shown in the command line of the process. */
+  label: string;
+  memoryMb: number;
+  directory: string;
+  environment: Record<string, string>;
+};
+
+const preload = join(import.meta.dirname, "sandbox/preload.mjs");
+const runtimeClient = createRequire(import.meta.url).resolve("aws-lambda-ric");
+
+/**
+ * Of an event and of an answer.
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+ */
+export const payloadBytes = 6 * 1024 * 1024;
+
+/** Lambda gives a function ten seconds to initialise. */
+const initMs = 10_000;
+
+type Message = { kind: "ready" } | { kind: "done"; body: string } | { kind: "error"; body: string };
+
+/**
+ * One execution environment: a process that runs AWS's own runtime client and takes one invocation at a time. It ends
+ * for good with a time-out, a crash or `kill`, and with the runner, however that ends.
+ */
+export class Sandbox {
+  readonly pid: number;
+  /** Milliseconds from the start of the process until it asked for its first event. */
+  initMs: number | undefined;
+  usedAt = Date.now();
+  #process: ChildProcess;
+  #settle: ((message: Message | { kind: "gone" }) => void) | undefined;
+  #ready: Promise<boolean>;
+  #gone = false;
+  #lastLine = "";
+
+  constructor(plan: SandboxPlan, onOutput: (line: string) => void, onGone: () => void) {
+    const startedAt = performance.now();
+    this.#process = spawnBound(
+      process.execPath,
+      [
+        "--import",
+        preload,
+        `--max-old-space-size=${plan.memoryMb}`,
+        runtimeClient,
+        `convoke-lambda:${plan.label}`,
+      ],
+      {
+        cwd: plan.directory,
+        env: { ...plan.environment, CONVOKE_FUNCTION: plan.label },
+        stdio: ["ignore", "pipe", "pipe", "ipc"],
+        serialization: "advanced",
+      },
+    );
+    this.pid = this.#process.pid ?? -1;
+    for (const stream of [this.#process.stdout!, this.#process.stderr!]) {
+      createInterface({ input: stream }).on("line", (line) => {
+        this.#lastLine = line;
+        onOutput(line);
+      });
+    }
+    this.#ready = new Promise((resolve) => {
+      const tooLong = setTimeout(() => this.kill(), initMs);
+      let ready = false;
+      this.#process.on("message", (message: Message) => {
+        if (message.kind === "ready" && !ready) {
+          ready = true;
+          clearTimeout(tooLong);
+          this.initMs = performance.now() - startedAt;
+          resolve(true);
+        } else if (message.kind !== "ready") {
+          this.#settle?.(message);
+        }
+      });
+      const gone = () => {
+        clearTimeout(tooLong);
+        this.#gone = true;
+        resolve(false);
+        this.#settle?.({ kind: "gone" });
+        onGone();
+      };
+      this.#process.once("exit", gone);
+      this.#process.once("error", gone);
+    });
+  }
+
+  /** @returns false when the function could not be loaded. */
+  ready(): Promise<boolean> {
+    return this.#ready;
+  }
+
+  /** @param headers - as Lambda's runtime API would send them; the deadline comes from `timeoutMs`. */
+  async invoke(
+    requestId: string,
+    bodyJson: string,
+    headers: Record<string, string>,
+    timeoutMs: number,
+  ): Promise<Invoked> {
+    if (!(await this.#ready)) {
+      return exit("Runtime.ExitError", `The function did not start: ${this.#lastLine || this.#ending()}`);
+    }
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      this.kill();
+    }, timeoutMs);
+    const message = await new Promise<Message | { kind: "gone" }>((resolve) => {
+      this.#settle = resolve;
+      if (this.#gone) resolve({ kind: "gone" });
+      else {
+        this.#process.send({
+          bodyJson,
+          headers: {
+            ...headers,
+            "lambda-runtime-aws-request-id": requestId,
+            "lambda-runtime-deadline-ms": String(Date.now() + timeoutMs),
+          },
+        });
+      }
+    });
+    clearTimeout(timer);
+    this.#settle = undefined;
+    this.usedAt = Date.now();
+    if (message.kind === "done" && Buffer.byteLength(message.body) > payloadBytes) {
+      return {
+        ok: false,
+        kind: "error",
+        error: {
+          errorType: "Function.ResponseSizeTooLarge",
+          errorMessage: "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
+        },
+      };
+    }
+    if (message.kind === "done") return { ok: true, payload: JSON.parse(message.body) };
+    if (message.kind === "error") return { ok: false, kind: "error", error: JSON.parse(message.body) };
+    if (timedOut) {
+      return {
+        ok: false,
+        kind: "timeout",
+        error: {
+          errorType: "Sandbox.Timedout",
+          errorMessage: `RequestId: ${requestId} Error: Task timed out after ${(timeoutMs / 1000).toFixed(2)} seconds`,
+        },
+      };
+    }
+    return exit("Runtime.ExitError", `RequestId: ${requestId} Error: ${this.#ending()}`);
+  }
+
+  /** Stops the clock of an idle sandbox, as Lambda does between invocations. */
+  freeze(): void {
+    this.#process.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#process.kill("SIGCONT");
+  }
+
+  kill(): void {
+    this.#process.kill("SIGKILL");
+  }
+
+  exited(): Promise<void> {
+    return exited(this.#process);
+  }
+
+  #ending(): string {
+    const { exitCode, signalCode } = this.#process;
+    return signalCode
+      ? `Runtime exited with error: signal: ${signalCode}`
+      : `Runtime exited ${exitCode === 0 ? "without providing a reason" : `with error: exit status ${exitCode}`}`;
+  }
+}
+
+function exit(errorType: string, errorMessage: string): Invoked {
+  return { ok: false, kind: "exit", error: { errorType, errorMessage } };
+}
