@@ -55,7 +55,7 @@ export async function authorize(
   }
   const invoked = await within(
     authorizerTimeoutMs,
-    lambdas.invoke(authorizer.functionId, event(identity), { wait: true }),
+    lambdas.invoke(authorizer.functionId, event(identity), { about: "authorizer" }),
   );
   if (!invoked?.ok) {
     // The one message of an error that means something to API Gateway.

@@ -77,7 +77,10 @@ export function httpApi({ api, lambdas, domainName, log, readBody }: HttpApiOpti
       event.requestContext.authorizer = { lambda: verdict.context };
     }
 
-    const invoked = await within(route.timeoutMs, lambdas.invoke(route.functionId, event));
+    const invoked = await within(
+      route.timeoutMs,
+      lambdas.invoke(route.functionId, event, { about: `${method} ${url.path}` }),
+    );
     if (!invoked) {
       log(`${route.key}: no answer within ${route.timeoutMs} ms`);
       return message(503, "Service Unavailable");

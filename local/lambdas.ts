@@ -11,5 +11,13 @@ export type Invoked =
 /** The functions of the template, by logical id. */
 export interface Lambdas {
   /** Waits for a free sandbox when the function has a limit to its concurrency and `wait` is set; otherwise answers `throttled`. */
-  invoke(functionId: string, event: unknown, options?: { wait?: boolean }): Promise<Invoked>;
+  invoke(
+    functionId: string,
+    event: unknown,
+    options?: {
+      wait?: boolean;
+      /** What the invocation is about, for the log: `POST /api/jobs`. Never a secret. */
+      about?: string;
+    },
+  ): Promise<Invoked>;
 }

@@ -69,7 +69,19 @@ export function webSocketApi({ api, lambdas, connections, domainName, log, limit
         ...(authorizer ? { authorizer } : {}),
       };
     };
-    const stageVariables = api.stageVariables ? { stageVariables: api.stageVariables } : {};
+    const invoke = (route: Route, event: Record<string, unknown>) =>
+      within(
+        route.timeoutMs,
+        lambdas.invoke(
+          route.functionId,
+          {
+            ...event,
+            ...(api.stageVariables ? { stageVariables: api.stageVariables } : {}),
+            isBase64Encoded: false,
+          },
+          { about: route.key },
+        ),
+      );
 
     // Before anyone is asked, so that `ws` finds nothing wrong with a handshake that was admitted.
     if (request.headers["sec-websocket-version"] !== "13" || !isKey(request.headers["sec-websocket-key"])) {
@@ -131,15 +143,7 @@ export function webSocketApi({ api, lambdas, connections, domainName, log, limit
         }
         authorizer = { ...flat, principalId: verdict.principalId };
       }
-      const invoked = await within(
-        route.timeoutMs,
-        lambdas.invoke(route.functionId, {
-          ...received,
-          ...stageVariables,
-          requestContext: connectContext(),
-          isBase64Encoded: false,
-        }),
-      );
+      const invoked = await invoke(route, { ...received, requestContext: connectContext() });
       if (!invoked) return { status: 504, text: "Endpoint request timed out" };
       const result = invoked.ok ? proxyResult(invoked.payload) : undefined;
       if (!result) return { status: 502, text: "Internal server error" };
@@ -202,18 +206,13 @@ export function webSocketApi({ api, lambdas, connections, domainName, log, limit
       const route = routes.get(select(body)) ?? routes.get("$default");
       if (!route) return fail("Forbidden");
       if (route.throttle && !route.throttle.take()) return fail("Too Many Requests");
-      const invoked = await within(
-        route.timeoutMs,
-        lambdas.invoke(route.functionId, {
-          ...stageVariables,
-          requestContext: {
-            ...contextOf({ routeKey: route.key, eventType: "MESSAGE", requestId: messageRequestId }),
-            messageId: newRequestId(),
-          },
-          body,
-          isBase64Encoded: false,
-        }),
-      );
+      const invoked = await invoke(route, {
+        requestContext: {
+          ...contextOf({ routeKey: route.key, eventType: "MESSAGE", requestId: messageRequestId }),
+          messageId: newRequestId(),
+        },
+        body,
+      });
       if (!invoked) return fail("Endpoint request timed out");
       if (!invoked.ok) return fail("Internal server error");
       if (!route.responds) return;
@@ -226,18 +225,16 @@ export function webSocketApi({ api, lambdas, connections, domainName, log, limit
       const route = routes.get("$disconnect");
       if (!route) return;
       const headers = { Host: request.headers.host ?? domainName, "x-api-key": "", "x-restapi": "" };
-      await lambdas.invoke(route.functionId, {
+      await invoke(route, {
         headers,
         multiValueHeaders: Object.fromEntries(
           Object.entries(headers).map(([name, value]) => [name, [value]]),
         ),
-        ...stageVariables,
         requestContext: {
           ...contextOf({ routeKey: "$disconnect", eventType: "DISCONNECT", requestId: newRequestId() }),
           disconnectStatusCode: code,
           disconnectReason: reason || disconnectReasons[code] || "",
         },
-        isBase64Encoded: false,
       });
     }
   };

@@ -31,6 +31,7 @@ async function cloud(functions: Record<string, TestFunction> = {}, limits: Parti
         stage: "ws",
         routes: { $connect: "connect", $disconnect: "disconnect" },
       },
+      Others: { protocol: "WEBSOCKET", stage: "other", routes: { $connect: "connect" } },
     },
     { connect: fine, disconnect: fine, ...functions },
     limits,
@@ -101,6 +102,14 @@ test("a connection that never was, has ended or is not yet established is a Gone
   await vi.waitFor(() => expect(gateway.connections.count).toBe(0));
   await expect(post(id, "x")).rejects.toThrow(GoneException);
   await expect(client.send(new GetConnectionCommand({ ConnectionId: id }))).rejects.toThrow(GoneException);
+});
+
+test("a connection of another stage is none", async () => {
+  const { gateway } = await cloud();
+  await openSocket(gateway.ws);
+  const { id } = onlyConnection(gateway);
+  const get = new GetConnectionCommand({ ConnectionId: id });
+  await expect(clientOf(`${gateway.http}/other`).send(get)).rejects.toThrow(GoneException);
 });
 
 test("a message of 128 KB is posted, a byte more is a PayloadTooLargeException", async () => {

@@ -299,8 +299,8 @@ test("a binary frame closes the connection with 1003", async () => {
 test("a connection ends after ten idle minutes, and after two hours however busy it is", async () => {
   const gone = vi.fn((_: GatewayEvent) => fine());
   const gateway = await gatewayFor(
-    sockets({ $default: answering, $disconnect: "gone" }),
-    { fn: ({ body }) => ({ statusCode: 200, body }), gone },
+    sockets({ $default: "fn", $disconnect: "gone" }),
+    { fn: fine, gone },
     { idleMs: 300, connectionMs: 900 },
   );
   const [idle, busy] = [await openSocket(gateway.ws), await openSocket(gateway.ws)];
