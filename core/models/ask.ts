@@ -1,7 +1,8 @@
 import { jsonSchema, type LanguageModel, Output, streamText } from "ai";
+import { ModelError } from "./errors.ts";
 import { modelError } from "./failures.ts";
 import type { Call } from "./limits.ts";
-import type { Finish, ModelRequest } from "./model.ts";
+import type { Finish, ModelName, ModelRequest } from "./model.ts";
 import type { Reply } from "./provider.ts";
 import { objectIn } from "./structured.ts";
 
@@ -54,7 +55,7 @@ async function read(model: LanguageModel, request: ModelRequest, call: Call): Pr
       const { inputTokens, outputTokens } = part.totalUsage;
       reply = {
         text,
-        finish: finishOf(part.finishReason, part.rawFinishReason),
+        finish: finishOf(request.model, part.finishReason, part.rawFinishReason),
         ...(inputTokens === undefined || outputTokens === undefined
           ? {}
           : { tokens: { input: inputTokens, output: outputTokens } }),
@@ -69,7 +70,7 @@ async function read(model: LanguageModel, request: ModelRequest, call: Call): Pr
 }
 
 /** @throws when the provider never said why it stopped: what came before may be a part only. */
-function finishOf(reason: string, raw: string | undefined): Finish {
+function finishOf(model: ModelName, reason: string, raw: string | undefined): Finish {
   if (raw === undefined) throw new Error("The stream ended without a finish reason");
   switch (reason) {
     case "stop":
@@ -78,8 +79,8 @@ function finishOf(reason: string, raw: string | undefined): Finish {
     case "content-filter":
       return "content_filter";
     default:
-      // Routers end a stream that broke behind them with this word.
-      if (raw === "error") throw new Error("The stream ended with an error");
+      // The word of routers for a stream that broke behind them.
+      if (raw === "error") throw new ModelError("model_unavailable", `${model} broke off with an error`);
       return "other";
   }
 }

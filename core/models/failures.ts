@@ -12,9 +12,10 @@ export function modelError(model: ModelName, error: unknown): ModelError {
     return failure(model, "model_unknown", "is not configured in this deployment");
   }
   if (APICallError.isInstance(error)) {
-    if (error.statusCode === undefined) return unreachable(model, error);
-    if (error.statusCode < 400) return garbled(model, error);
-    return refused(model, error.statusCode, wordOf(error.data), retryAfterMs(error.responseHeaders));
+    const { statusCode, data, responseHeaders } = error;
+    if (statusCode === undefined) return unreachable(model, error);
+    // A stream that breaks in the middle is reported with the status that it began with.
+    if (statusCode >= 400) return refused(model, statusCode, wordOf(data), retryAfterMs(responseHeaders));
   }
   if (StreamProviderError.isInstance(error)) {
     const word = [error.code, error.type].find((value) => isWord(value));
