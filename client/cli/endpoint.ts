@@ -1,0 +1,31 @@
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+/** Where the service is and who asks. */
+export type Endpoint = { url: string; key: string };
+
+/**
+ * Flags first, then the environment, then what a running `npm start` has left in `.convoke/endpoint.json` here or in
+ * a directory above.
+ */
+export function findEndpoint(
+  flags: { url?: string; key?: string },
+  environment: NodeJS.ProcessEnv,
+  directory: string,
+): Endpoint | undefined {
+  const started = startedHere(directory);
+  const url = flags.url ?? environment.CONVOKE_URL ?? started?.url;
+  // A key found here is for the service found here.
+  const key = flags.key ?? environment.CONVOKE_KEY ?? (url === started?.url ? started?.key : undefined);
+  return url && key ? { url, key } : undefined;
+}
+
+function startedHere(directory: string): Endpoint | undefined {
+  try {
+    const { http, key } = JSON.parse(readFileSync(join(directory, ".convoke", "endpoint.json"), "utf8"));
+    return typeof http === "string" && typeof key === "string" ? { url: http, key } : undefined;
+  } catch {
+    const parent = dirname(directory);
+    return parent === directory ? undefined : startedHere(parent);
+  }
+}

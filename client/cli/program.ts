@@ -1,0 +1,285 @@
+import { styleText } from "node:util";
+import { Command, CommanderError } from "commander";
+import { ServiceError } from "../../core/protocol/error.ts";
+import type { JobStatus } from "../../core/protocol/job.ts";
+import { isTerminal } from "../../core/protocol/job.ts";
+import type { EventView, JobView } from "../../core/protocol/wire.ts";
+import { type Convoke, convoke } from "../convoke.ts";
+import type { DeltaView } from "../feed.ts";
+import { councilNews, renderCouncil, renderOutcome, renderResult } from "./council.ts";
+import { applyToCouncil, type CouncilResult, newCouncil } from "./council-view.ts";
+import { findEndpoint } from "./endpoint.ts";
+import { columns, type Paint, plain, safe } from "./text.ts";
+
+/** What the command line has of the world. */
+export type Terminal = {
+  environment: NodeJS.ProcessEnv;
+  directory: string;
+  stdout: NodeJS.WriteStream;
+  stderr: NodeJS.WriteStream;
+  /** @returns how to stop listening. */
+  onInterrupt(stop: () => void): () => void;
+};
+
+const exit = { completed: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+type Common = { url?: string; key?: string; json?: boolean };
+
+/** @returns the exit code: 0 completed, 1 failed, 2 wrong usage or not authorised, 130 interrupted (the job goes on). */
+export async function run(args: string[], terminal: Terminal): Promise<number> {
+  let code: number = exit.completed;
+  const interrupted = new AbortController();
+  const release = terminal.onInterrupt(() => interrupted.abort());
+  const print = (line: string) => terminal.stdout.write(`${line}\n`);
+  const complain = (line: string) => terminal.stderr.write(`${line}\n`);
+
+  const act = (work: (client: Convoke, session: Session) => Promise<number>) => async (options: Common) => {
+    const endpoint = findEndpoint(options, terminal.environment, terminal.directory);
+    if (!endpoint) {
+      complain(
+        "Where is the service? Run `npm start`, or give --url and --key, or set CONVOKE_URL and CONVOKE_KEY.",
+      );
+      code = exit.usage;
+      return;
+    }
+    const client = convoke(endpoint);
+    try {
+      code = await work(client, {
+        terminal,
+        print,
+        complain,
+        json: options.json ?? false,
+        signal: interrupted.signal,
+        url: endpoint.url,
+      });
+    } finally {
+      client.close();
+    }
+  };
+
+  const program = new Command("convoke")
+    .description("Long LLM orchestrations as durable jobs: ask, leave, come back")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.stdout.write(text),
+      writeErr: (text) => terminal.stderr.write(text),
+    });
+  const command = (usage: string, description: string) =>
+    program
+      .command(usage)
+      .description(description)
+      .option("--json", "print JSON for programs")
+      .option("--url <url>", "where the service is (CONVOKE_URL)")
+      .option("--key <key>", "API key (CONVOKE_KEY)");
+
+  command("council <question>", "ask a council of models and show how it works")
+    .option("--members <models>", "who answers and ranks, separated by commas")
+    .option("--chairman <model>", "who writes the final answer")
+    .option("--conversation <id>", "ask as the next message of a conversation")
+    .action((question: string, options: Common & CouncilOptions) =>
+      act(async (client, session) => {
+        client.connect();
+        return follow(client, session, await ask(client, question, options, session.signal), 0);
+      })(options),
+    );
+  command("watch <job>", "show a job's events, from the beginning or from where you were")
+    .option("--after <seq>", "the last event that you know", (value) => Number(value), 0)
+    .action((job: string, options: Common & { after: number }) =>
+      act((client, session) => follow(client, session, job, options.after))(options),
+    );
+  command("show <job>", "print a job and its result").action((job: string, options: Common) =>
+    act(async (client, session) => show(await client.get(job, session), session))(options),
+  );
+  command("list", "list jobs, newest first")
+    .option("--status <status>", "only jobs of this status")
+    .option("--limit <count>", "how many", (value) => Number(value), 20)
+    .action((options: Common & { status?: JobStatus; limit: number }) =>
+      act(async (client, { print, json, signal }) => {
+        const { jobs } = await client.list({ status: options.status, limit: options.limit, signal });
+        if (json) for (const job of jobs) print(JSON.stringify(job));
+        else {
+          const rows = jobs.map((job) => [job.id, job.type, job.status, job.created_at, safe(job.title)]);
+          for (const line of columns([["JOB", "TYPE", "STATUS", "CREATED", "TITLE"], ...rows])) print(line);
+        }
+        return exit.completed;
+      })(options),
+    );
+  command("cancel <job>", "cancel a job")
+    .option("--reason <text>", "why")
+    .action((job: string, options: Common & { reason?: string }) =>
+      act(async (client, { print, json, signal }) => {
+        const answer = await client.cancel(job, { reason: options.reason, signal });
+        print(json ? JSON.stringify(answer) : `${job} will end as cancelled.`);
+        return exit.completed;
+      })(options),
+    );
+
+  try {
+    await program.parseAsync(args, { from: "user" });
+  } catch (error) {
+    if (interrupted.signal.aborted) return exit.interrupted;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exit.completed : exit.usage;
+    if (!(error instanceof ServiceError)) throw error;
+    complain(`${safe(error.message)} (${error.code})`);
+    return error.code === "unauthorized" || error.code === "forbidden" || error.code === "invalid_request"
+      ? exit.usage
+      : exit.failed;
+  } finally {
+    release();
+  }
+  return code;
+}
+
+type Session = {
+  terminal: Terminal;
+  print: (line: string) => void;
+  complain: (line: string) => void;
+  json: boolean;
+  signal: AbortSignal;
+  url: string;
+};
+
+type CouncilOptions = { members?: string; chairman?: string; conversation?: string };
+
+async function ask(
+  client: Convoke,
+  question: string,
+  { members, chairman, conversation }: CouncilOptions,
+  signal: AbortSignal,
+): Promise<string> {
+  const input = {
+    ...(members ? { members: members.split(",").map((member) => member.trim()) } : {}),
+    ...(chairman ? { chairman } : {}),
+  };
+  const accepted = conversation
+    ? await client.conversations.send(conversation, question, { type: "council", input, signal })
+    : await client.submit("council", { question, ...input }, { signal });
+  return accepted.job_id;
+}
+
+/** Shows a job until it ends, or until whoever watches has seen enough: the job goes on without them. */
+async function follow(client: Convoke, session: Session, jobId: string, after: number): Promise<number> {
+  const { terminal, complain, json, signal } = session;
+  try {
+    const live = !json && terminal.stdout.isTTY;
+    return await (json
+      ? followAsJson(client, session, jobId, after)
+      : followAsText(client, session, jobId, after, live));
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    complain(`\nThe job goes on. Come back with: convoke watch ${jobId}`);
+    return exit.interrupted;
+  }
+}
+
+async function followAsJson(
+  client: Convoke,
+  session: Session,
+  jobId: string,
+  after: number,
+): Promise<number> {
+  const { print, signal } = session;
+  for await (const event of client.watch(jobId, { after, signal })) print(JSON.stringify(event));
+  const job = await client.get(jobId, { signal });
+  print(JSON.stringify({ job }));
+  return exitCode(job.status);
+}
+
+async function followAsText(
+  client: Convoke,
+  { terminal, print, signal, url }: Session,
+  jobId: string,
+  after: number,
+  live: boolean,
+): Promise<number> {
+  const paint: Paint = live ? (style, text) => styleText(style, text, { stream: terminal.stdout }) : plain;
+  const width = () => terminal.stdout.columns ?? 100;
+  let council = newCouncil(jobId);
+  let isCouncil = after > 0 && (await client.get(jobId, { signal })).type === "council";
+  const frame = live ? await openFrame(terminal.stdout) : undefined;
+  const draw = () => {
+    if (isCouncil) frame?.draw(renderCouncil(council, { now: Date.now(), width: width(), paint }));
+  };
+  const ticking = frame && setInterval(draw, 100);
+  try {
+    for await (const news of client.watch(jobId, { after, deltas: live, signal })) {
+      if (news.kind === "job.submitted") isCouncil = (news as EventView).type === "council";
+      const before = council;
+      council = applyToCouncil(council, news);
+      if (frame && isCouncil) draw();
+      else if (isCouncil) for (const line of councilNews(before, council)) print(line);
+      else for (const line of eventLines(news)) print(line);
+    }
+    draw();
+  } finally {
+    clearInterval(ticking);
+    frame?.close();
+  }
+  let missing: JobView | undefined;
+  if (!council.result || !isTerminal(council.status)) {
+    // The event came without its result, or before the events that were asked for.
+    missing = await client.get(jobId, { signal });
+    council.status = missing.status;
+    if (isCouncil && missing.result_data) council.result = missing.result_data as CouncilResult;
+  }
+  print("");
+  if (isCouncil) for (const line of renderOutcome(council, { width: width(), paint })) print(line);
+  else if (missing) for (const line of jobLines(missing)) print(line);
+  print(paint("dim", `${url}/api/jobs/${jobId}`));
+  return exitCode(council.status);
+}
+
+/** Loaded only where there is something to redraw. */
+async function openFrame(stream: NodeJS.WriteStream) {
+  const { createLogUpdate } = await import("log-update");
+  const update = createLogUpdate(stream);
+  return { draw: (lines: string[]) => update(lines.join("\n")), close: () => update.done() };
+}
+
+function eventLines(news: EventView | DeltaView): string[] {
+  if (news.kind === "delta") return [];
+  const { at, kind, step, progress } = news as EventView;
+  const shown = progress as JobView["progress"];
+  const said = shown
+    ? `${shown.percentage} % ${safe(shown.current_step)}: ${safe(shown.details)}`
+    : safe(String(step ?? ""));
+  return [`${at}  ${kind}  ${said}`.trimEnd()];
+}
+
+function show(job: JobView, { print, json, terminal }: Session): number {
+  if (json) print(JSON.stringify(job));
+  else {
+    for (const line of jobLines(job)) print(line);
+    if (job.type === "council" && job.result_data) {
+      print("");
+      const paint: Paint = (style, text) => styleText(style, text, { stream: terminal.stdout });
+      for (const line of renderResult(job.result_data as CouncilResult, paint)) print(line);
+    } else if (job.result_data !== null) {
+      print("");
+      print(JSON.stringify(job.result_data, null, 2));
+    }
+  }
+  return job.status === "failed" || job.status === "cancelled" ? exit.failed : exit.completed;
+}
+
+function jobLines(job: JobView): string[] {
+  const { progress, usage, error } = job;
+  return columns([
+    ["Job", job.id],
+    ["Type", `${job.type}, version ${job.version}`],
+    ["Title", safe(job.title)],
+    ["Status", job.status],
+    ...(progress ? [["Progress", `${progress.percentage} % ${safe(progress.current_step)}`]] : []),
+    ...(error ? [["Error", `${safe(error.message)} (${error.code})`]] : []),
+    ["Created", job.created_at],
+    ...(job.completed_at ? [["Ended", job.completed_at]] : []),
+    [
+      "Usage",
+      `${usage.model_calls} model calls, ${usage.input_tokens + usage.output_tokens} tokens${usage.cost_usd === undefined ? "" : `, $${usage.cost_usd.toFixed(4)}`}`,
+    ],
+  ]);
+}
+
+function exitCode(status: JobStatus): number {
+  return status === "completed" ? exit.completed : exit.failed;
+}

@@ -1,0 +1,43 @@
+export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
+export type Paint = (style: Style, text: string) => string;
+
+export const plain: Paint = (_style, text) => text;
+
+/** What models and users wrote must not steer the terminal. */
+export function safe(text: string): string {
+  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, (character) =>
+    /[\n\t]/.test(character) ? character : "",
+  );
+}
+
+/** A frame that is redrawn must not wrap. */
+export function clip(text: string, width: number): string {
+  const line = text.replace(/\s*\n\s*/g, " ");
+  return line.length <= width ? line : `${line.slice(0, Math.max(0, width - 1))}…`;
+}
+
+export function seconds(ms: number): string {
+  const total = ms / 1000;
+  if (total < 60) return `${total.toFixed(1)} s`;
+  return `${Math.floor(total / 60)} min ${Math.round(total % 60)} s`;
+}
+
+export function money(dollars: number): string {
+  return `$${dollars === 0 || dollars >= 1 ? dollars.toFixed(2) : dollars.toPrecision(2)}`;
+}
+
+/** @param right - columns that are aligned to the right. */
+export function columns(rows: string[][], right: number[] = []): string[] {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => (row[column] ?? "").length)),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, column) => {
+        const width = widths[column] ?? 0;
+        return right.includes(column) ? cell.padStart(width) : cell.padEnd(width);
+      })
+      .join("  ")
+      .trimEnd(),
+  );
+}
