@@ -1,17 +1,29 @@
+import { enableCompileCache } from "node:module";
 import { join } from "node:path";
-import { App, Validations } from "aws-cdk-lib/core";
 import cdk from "../cdk.json" with { type: "json" };
 import { bundle } from "./bundle.ts";
 import { environmentOf } from "./environment.ts";
-import { ConvokeStack } from "./stack.ts";
 
-// Read here as well as by the CDK's command line, so that a template is the same without that.
-const app = new App({ context: cdk.context });
-// CDK's own switch for its template validation: the embedded cloud starts without either.
-if (process.env.CDK_VALIDATION !== "false") {
+/** CDK's own switch. The embedded cloud starts with it off: whoever waits for it wants the template, not an opinion. */
+const validated = process.env.CDK_VALIDATION !== "false";
+
+// Most of the time is spent on loading CDK. So it is compiled once for all runs, and while it loads, esbuild, which is
+// a process of its own, builds the functions.
+enableCompileCache();
+const [bundles, { App, Validations }, { ConvokeStack }] = await Promise.all([
+  bundle(join(process.env.CDK_OUTDIR ?? "build", "functions")),
+  import("aws-cdk-lib/core"),
+  import("./stack.ts"),
+]);
+
+const app = new App({
+  // Read here as well as by CDK's command line, so that a template is the same without that.
+  context: { ...cdk.context, "aws:cdk:disable-stack-trace": !validated },
+  treeMetadata: validated,
+});
+if (validated) {
   const { AwsSolutionsChecks, ServerlessChecks } = await import("cdk-nag");
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app));
 }
-const bundles = await bundle(join(app.outdir, "functions"));
 new ConvokeStack(app, environmentOf(app.node), bundles);
 app.synth();
