@@ -159,7 +159,6 @@ export const cancelled = z.object({
   cancel_requested: z.literal(true),
 });
 
-/** An event's own fields depend on its kind: docs/protocol says which. */
 const event = z
   .looseObject({ seq: z.number(), at: moment, kind: z.string() })
   .meta({ id: "Event", description: "What happened; further fields depend on `kind`" });
@@ -227,7 +226,6 @@ export const conversationSummary = z
   })
   .meta({ id: "ConversationSummary" });
 
-/** An assistant's message also has the fields of its job's result: a council's are `stage1`, `stage2`, `stage3`, `metadata`. */
 const message = z
   .looseObject({
     number: z.number(),

@@ -278,11 +278,13 @@ describe("a second message while a job is at work", () => {
     await say();
     const headers = { "Idempotency-Key": "now" };
     const { job_id } = (await say({ on_busy: "interrupt" }, headers)).body;
+
+    const waiting = await say({ on_busy: "interrupt" }, headers);
+    expect(waiting.body).toMatchObject({ job_id, deduplicated: true, queued_behind: [expect.any(String)] });
     await work();
+    const done = await say({ on_busy: "interrupt" }, headers);
 
-    const again = await say({ on_busy: "interrupt" }, headers);
-
-    expect(again.body).toMatchObject({ job_id, deduplicated: true, queued_behind: [] });
+    expect(done.body).toMatchObject({ job_id, deduplicated: true, queued_behind: [] });
     expect((await get(`/api/jobs/${job_id}`)).body).toMatchObject({
       status: "completed",
       cancel_requested: false,

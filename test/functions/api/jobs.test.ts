@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Unavailable } from "../../../core/protocol/error.ts";
+import { applyEntry, type Entry } from "../../../core/protocol/event.ts";
 import { door } from "./door.ts";
 
 const question = { type: "oracle", input: { question: "Why is the sky blue?" } };
@@ -229,6 +230,28 @@ describe("reading a job", () => {
     expect(body.status).toBe("running");
     expect(body.seq).toBe(3);
     expect(body.progress).toEqual({ ...progress, timestamp: expect.any(String) });
+  });
+
+  test("counts what its last steps consumed once, though they were committed with its end", async () => {
+    const { submitted, get, services } = await door();
+    const key = { tenant: "acme", jobId: await submitted(question) };
+    const usage = { model_calls: 1, input_tokens: 10, output_tokens: 20, cost_usd: 0.5 };
+    const entry: Entry = {
+      ...key,
+      seq: 2,
+      at: services.now(),
+      by: "worker",
+      token: "last",
+      events: [
+        { kind: "step.completed", step: "think", attempt: 1, result: { json: "42" }, usage },
+        { kind: "job.completed", result: { json: "42" } },
+      ],
+    };
+    await services.journal.append(entry, { head: applyEntry(await services.journal.head(key), entry) });
+
+    const { body } = await get(`/api/jobs/${key.jobId}`);
+
+    expect(body).toMatchObject({ status: "completed", result_data: "42", usage });
   });
 
   test("gives a result that is too large for an answer by reference", async () => {
