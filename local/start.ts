@@ -1,0 +1,99 @@
+import { writeFileSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { settings } from "../core/config.ts";
+import { type Cloud, startCloud } from "./cloud.ts";
+import { synthesize } from "./synthesize.ts";
+
+const usage = `npm start -- [options]
+
+  --port <number>     where it listens, 0 for any free port (4000)
+  --data <directory>  where everything is kept (.convoke)
+  --memory            keep nothing
+  --aws-limits        AWS's own poll rates and delays instead of this machine's best
+  --verbose           show what the functions log`;
+
+function readArguments() {
+  const { values } = parseArgs({
+    options: {
+      port: { type: "string", default: "4000" },
+      data: { type: "string", default: ".convoke" },
+      memory: { type: "boolean", default: false },
+      "aws-limits": { type: "boolean", default: false },
+      verbose: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  const port = Number(values.port);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new Error(`--port ${values.port} is no port`);
+  return { ...values, port };
+}
+
+const since = (startedAt: number) => `${((performance.now() - startedAt) / 1000).toFixed(2)} s`;
+
+async function main(): Promise<void> {
+  const options = readArguments();
+  if (options.help) return console.log(usage);
+  // The data holds keys and whatever people ask.
+  process.umask(0o077);
+
+  const synthesisAt = performance.now();
+  const assembly = await synthesize();
+  console.log(`template and bundles: ${relative(process.cwd(), assembly)} (${since(synthesisAt)})`);
+
+  const bootAt = performance.now();
+  const dataDirectory = options.memory ? undefined : resolve(options.data);
+  const cloud = await startCloud({
+    assembly,
+    ...(dataDirectory ? { dataDirectory } : {}),
+    port: options.port,
+    awsLimits: options["aws-limits"],
+    // The template says once a minute; the settings say how often that is here.
+    scheduleScale: settings.aws.sweepSeconds / settings.local.sweepSeconds,
+    verbose: options.verbose,
+    print: console.log,
+  });
+  stopOnSignals(cloud);
+
+  const ready = { http: cloud.http, ws: cloud.ws, key: await firstKey(cloud) };
+  console.log(
+    `engines, gateway, ${cloud.template.of("AWS::Lambda::Function").length} functions (${since(bootAt)})`,
+  );
+  if (dataDirectory) {
+    console.log(
+      `data: ${relative(process.cwd(), dataDirectory) || "."}, functions' logs in functions.log there`,
+    );
+    writeFileSync(join(dataDirectory, "endpoint.json"), `${JSON.stringify(ready)}\n`);
+  }
+  console.log(`ready ${JSON.stringify(ready)}`);
+}
+
+/** Made at the first start and kept with the data, so that a restart invalidates nothing. */
+async function firstKey(cloud: Cloud): Promise<string> {
+  const kept = cloud.state.get("key");
+  if (kept) return kept;
+  // The SDK takes a while to load, and is needed once in the life of a data directory.
+  const { createKey } = await import("./keys.ts");
+  const key = await createKey(cloud, { tenant: "default" });
+  cloud.state.set("key", key);
+  return key;
+}
+
+function stopOnSignals(cloud: Cloud): void {
+  let stopping = false;
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, async () => {
+      // Whoever asks twice is in a hurry; what this process started ends with it.
+      if (stopping) process.exit(1);
+      stopping = true;
+      await cloud.stop();
+      process.exit(0);
+    });
+  }
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+});

@@ -1,0 +1,71 @@
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+const root = join(import.meta.dirname, "..");
+const out = join(root, "cdk.out");
+
+/** What the template and the bundles are made of. */
+const sources = ["lib", "functions", "core", "jobs", "cdk.json", "package-lock.json"];
+
+/** How many older assemblies stay for runners that still use them. */
+const kept = 4;
+
+/**
+ * Synthesizes the CDK app for this machine, or finds that it has been done: the directory is named after the sources'
+ * paths, sizes and times. CDK's template validation is left to the checks; it would take longer than all of this.
+ * @returns the directory of the cloud assembly. It appears whole or not at all, so any number may ask at a time.
+ */
+export async function synthesize(): Promise<string> {
+  const directory = join(out, `local-${fingerprint()}`);
+  if (existsSync(directory)) return directory;
+  const unfinished = join(out, `local-unfinished-${process.pid}`);
+  rmSync(unfinished, { recursive: true, force: true });
+  try {
+    await promisify(execFile)(process.execPath, ["lib/app.ts"], {
+      cwd: root,
+      env: {
+        ...process.env,
+        CDK_OUTDIR: unfinished,
+        CDK_VALIDATION: "false",
+        CDK_CONTEXT_JSON: JSON.stringify({ env: "local" }),
+      },
+    });
+    renameSync(unfinished, directory);
+  } catch (error) {
+    rmSync(unfinished, { recursive: true, force: true });
+    // Somebody else was as fast.
+    if (existsSync(directory)) return directory;
+    throw new Error(`The CDK app does not synthesize:\n${(error as { stderr?: string }).stderr ?? error}`);
+  }
+  prune();
+  return directory;
+}
+
+function fingerprint(): string {
+  const hash = createHash("sha256");
+  for (const source of sources) {
+    const path = join(root, source);
+    const files = statSync(path).isDirectory()
+      ? readdirSync(path, { recursive: true, encoding: "utf8" })
+          .sort()
+          .map((file) => join(path, file))
+      : [path];
+    for (const file of files) {
+      const { mtimeMs, size } = statSync(file);
+      hash.update(`${file} ${mtimeMs} ${size}\n`);
+    }
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+function prune(): void {
+  const assemblies = readdirSync(out)
+    .filter((name) => /^local-[0-9a-f]{16}$/.test(name))
+    .map((name) => ({ name, at: statSync(join(out, name)).mtimeMs }))
+    .sort((a, b) => b.at - a.at);
+  for (const { name } of assemblies.slice(1 + kept))
+    rmSync(join(out, name), { recursive: true, force: true });
+}
