@@ -16,7 +16,7 @@ import {
 } from "./input.ts";
 import { chairmanPrompt, rankingPrompt } from "./prompts.ts";
 import { type Ranking, rankingSchema, readRanking } from "./ranking.ts";
-import { type CouncilResult, councilResult } from "./result.ts";
+import { type CouncilResult, councilResult, type Outcome, report, type Tally } from "./result.ts";
 import { Scoreboard } from "./scoreboard.ts";
 import { findTitle, shorten } from "./title.ts";
 
@@ -28,9 +28,6 @@ type Session = {
   fence: string;
   scoreboard: Scoreboard;
 };
-
-/** What a stage brought, and whom it lost. */
-type Outcome<T> = { got: T[]; lost: CouncilResult["metadata"]["failures"] };
 
 /** Several models answer, rank each other's answers without knowing whose they are, and a chairman sums up. */
 export const council = defineJob<CouncilInput, CouncilResult>({
@@ -51,7 +48,7 @@ export const council = defineJob<CouncilInput, CouncilResult>({
       members: membersOf(council),
       history: await earlierExchanges(ctx, conversations),
       fence: fenceFor(ctx.job.jobId),
-      scoreboard: new Scoreboard(ctx.progress),
+      scoreboard: new Scoreboard((progress) => ctx.progress(progress)),
     };
     const isFollowUp = (ctx.job.conversation?.message ?? 1) > 1;
 
@@ -61,38 +58,7 @@ export const council = defineJob<CouncilInput, CouncilResult>({
     const tally = count(answers.got, rankings.got);
     const final = await synthesise(ctx, session, answers.got, rankings.got, tally.standings);
 
-    const result: CouncilResult = {
-      stage1: answers.got.map(({ member, label: _label, text, ...marks }) => ({
-        model: member.name,
-        response: text,
-        ...marks,
-      })),
-      stage2: rankings.got.map(({ ballot, format, text, order, ...marks }) => {
-        const presented = ballot.entries.map(({ answer }) => answer);
-        return {
-          model: ballot.ranker.name,
-          ranking: text,
-          parsed_ranking: order.map((answer) => answer.label),
-          parsed: order.length > 0,
-          format,
-          label_to_model: keyTo(presented),
-          presented: presented.map((answer) => answer.label),
-          ...marks,
-        };
-      }),
-      stage3: final,
-      metadata: {
-        label_to_model: keyTo(answers.got),
-        aggregate_rankings: tally.standings,
-        agreement: tally.agreement ?? null,
-        rankings_counted: tally.counted,
-        failures: [...answers.lost, ...rankings.lost],
-        ...(tally.counted > 0
-          ? {}
-          : { note: "There is no aggregate ranking: no ranking could be had or read" }),
-      },
-      title: await title,
-    };
+    const result = report({ answers, rankings, tally, final, title: await title });
     session.scoreboard.end(`${final.model} has written the council's answer`);
     return result;
   },
@@ -190,7 +156,7 @@ async function askForRanking(
   }
 }
 
-function count(answers: Answer[], rankings: Ranking[]) {
+function count(answers: Answer[], rankings: Ranking[]): Tally {
   const names = (some: Answer[]) => some.map((answer) => answer.member.name);
   const votes = rankings
     .filter((ranking) => ranking.order.length > 0)
@@ -288,10 +254,4 @@ function marksOf(answer: ModelAnswer): Marks {
     ...(answer.finish === "length" ? { truncated: true } : {}),
     ...(answer.mock ? { mock: true } : {}),
   };
-}
-
-/** By label, in the order of the labels. */
-function keyTo(answers: Answer[]): Record<string, string> {
-  const sorted = answers.toSorted((a, b) => (a.label < b.label ? -1 : 1));
-  return Object.fromEntries(sorted.map(({ label, member }) => [label, member.name]));
 }

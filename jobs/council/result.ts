@@ -1,4 +1,7 @@
 import * as z from "zod";
+import type { Standing } from "./aggregate.ts";
+import type { Answer } from "./ballots.ts";
+import type { Ranking } from "./ranking.ts";
 
 const labels = z.record(z.string(), z.string());
 const marks = {
@@ -75,3 +78,55 @@ export const councilResult = z
   .meta({ id: "CouncilResult" });
 
 export type CouncilResult = z.infer<typeof councilResult>;
+
+/** What a stage brought, and whom it lost. */
+export type Outcome<T> = { got: T[]; lost: CouncilResult["metadata"]["failures"] };
+
+export type Tally = { standings: Standing[]; agreement: number | undefined; counted: number };
+
+/** All that a council has done, in the shape that clients know. */
+export function report(work: {
+  answers: Outcome<Answer>;
+  rankings: Outcome<Ranking>;
+  tally: Tally;
+  final: CouncilResult["stage3"];
+  title: string | null;
+}): CouncilResult {
+  const { answers, rankings, tally, final, title } = work;
+  return {
+    stage1: answers.got.map(({ member, label: _label, text, ...marks }) => ({
+      model: member.name,
+      response: text,
+      ...marks,
+    })),
+    stage2: rankings.got.map(({ ballot, format, text, order, ...marks }) => {
+      const presented = ballot.entries.map(({ answer }) => answer);
+      return {
+        model: ballot.ranker.name,
+        ranking: text,
+        parsed_ranking: order.map((answer) => answer.label),
+        parsed: order.length > 0,
+        format,
+        label_to_model: keyTo(presented),
+        presented: presented.map((answer) => answer.label),
+        ...marks,
+      };
+    }),
+    stage3: final,
+    metadata: {
+      label_to_model: keyTo(answers.got),
+      aggregate_rankings: tally.standings,
+      agreement: tally.agreement ?? null,
+      rankings_counted: tally.counted,
+      failures: [...answers.lost, ...rankings.lost],
+      ...(tally.counted > 0 ? {} : { note: "There is no aggregate ranking: none could be had or read" }),
+    },
+    title,
+  };
+}
+
+/** In the order of the labels. */
+function keyTo(answers: Answer[]): Record<string, string> {
+  const sorted = answers.toSorted((a, b) => (a.label < b.label ? -1 : 1));
+  return Object.fromEntries(sorted.map(({ label, member }) => [label, member.name]));
+}
