@@ -1,20 +1,22 @@
-import { within } from "./apis.ts";
 import type { Lambdas } from "./lambdas.ts";
+import { within } from "./requests.ts";
 import { account, region } from "./resource-types.ts";
+import { Unsupported } from "./template.ts";
 
 /** A Lambda authorizer of type REQUEST. */
 export type Authorizer = {
   functionId: string;
-  /** `$request.header.Authorization` in HTTP APIs, `route.request.header.Authorization` in WebSocket APIs. */
-  identitySource: string[];
+  identitySources: IdentitySource[];
   /** The function answers `{isAuthorized, context}`, not a policy. */
   simple: boolean;
   cacheMs: number;
   cache: Map<string, { answer: unknown; until: number }>;
 };
 
+type IdentitySource = (scope: IdentityScope) => string | undefined;
+
 /** Where identity sources are looked up; header names in lower case. */
-export type IdentityScope = {
+type IdentityScope = {
   header: (name: string) => string | undefined;
   querystring: (name: string) => string | undefined;
   context: Record<string, string | undefined>;
@@ -43,8 +45,8 @@ export async function authorize(
   event: (identitySource: string[]) => unknown,
 ): Promise<Verdict> {
   const identity: string[] = [];
-  for (const source of authorizer.identitySource) {
-    const value = identityOf(source, scope);
+  for (const source of authorizer.identitySources) {
+    const value = source(scope);
     if (!value) return { allowed: false, status: 401 };
     identity.push(value);
   }
@@ -75,20 +77,23 @@ export function routeArn(apiId: string, stage: string, method: string, path: str
   return `arn:aws:execute-api:${region}:${account}:${apiId}/${stage}/${method}${path}`;
 }
 
-function identityOf(source: string, scope: IdentityScope): string | undefined {
-  const [, kind, name] = /^(?:\$|route\.)?(?:request\.)?(\w+)\.(.+)$/.exec(source) ?? [];
-  if (!kind || !name) throw new Error(`The identity source ${source} cannot be read`);
+/**
+ * `$request.header.Authorization` in HTTP APIs, `route.request.header.Authorization` in WebSocket APIs.
+ * @throws Unsupported
+ */
+export function identitySource(expression: string): IdentitySource {
+  const [, kind, name = ""] = /^(?:\$|route\.)?(?:request\.)?(\w+)\.(.+)$/.exec(expression) ?? [];
   switch (kind) {
     case "header":
-      return scope.header(name.toLowerCase());
+      return ({ header }) => header(name.toLowerCase());
     case "querystring":
-      return scope.querystring(name);
+      return ({ querystring }) => querystring(name);
     case "context":
-      return scope.context[name];
+      return ({ context }) => context[name];
     case "stageVariables":
-      return scope.stageVariables?.[name];
+      return ({ stageVariables }) => stageVariables?.[name];
     default:
-      throw new Error(`The identity source ${source} is of no kind that the gateway knows`);
+      throw new Unsupported(`The identity source ${expression} is of no kind that the gateway knows`);
   }
 }
 

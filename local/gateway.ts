@@ -15,7 +15,7 @@ import { webSocketApi } from "./websocket-api.ts";
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html (requests and connections per account)
  */
-export const awsLimits = {
+const awsLimits = {
   bodyBytes: 10 * 1024 * 1024,
   /** Of the request line and the header values together. */
   headerBytes: 10_240,

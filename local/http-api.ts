@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type Api, newRequestId, type Route, requestTime, within } from "./apis.ts";
+import type { Api, Route } from "./apis.ts";
 import { authorize, routeArn } from "./authorizer.ts";
 import type { Lambdas } from "./lambdas.ts";
+import { newRequestId, requestTime, within } from "./requests.ts";
 import { account } from "./resource-types.ts";
 
 export type HttpApiOptions = {
@@ -111,9 +112,7 @@ type Match = { route: Route; pathParameters: Record<string, string> | undefined 
  * The most specific route wins: literals before parameters before `{proxy+}` before `$default`, a method before ANY.
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
  */
-export function routeFinder(
-  routes: Route[],
-): (method: string, path: string) => Match | "malformed" | undefined {
+function routeFinder(routes: Route[]): (method: string, path: string) => Match | "malformed" | undefined {
   const fallback = routes.find(({ key }) => key === "$default");
   const patterns = routes
     .filter((route) => route !== fallback)

@@ -1,10 +1,12 @@
 import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
-import { type Api, newRequestId, type Route, requestTime, within } from "./apis.ts";
+import type { Api, Route } from "./apis.ts";
 import { authorize, routeArn } from "./authorizer.ts";
 import type { Connection, Connections } from "./connections.ts";
 import type { Lambdas } from "./lambdas.ts";
+import { newRequestId, requestTime, within } from "./requests.ts";
+import { Unsupported } from "./template.ts";
 
 export type WebSocketApiOptions = {
   api: Api;
@@ -16,7 +18,7 @@ export type WebSocketApiOptions = {
 };
 
 /** @see https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html */
-export type SocketLimits = {
+type SocketLimits = {
   frameBytes: number;
   messageBytes: number;
   /** Without a frame in either direction. */
@@ -154,6 +156,10 @@ export function webSocketApi({ api, lambdas, connections, domainName, log, limit
       return undefined;
     }
 
+    function inBackground(work: Promise<void>): void {
+      work.catch((error: unknown) => log(`${id}: ${error instanceof Error ? error.stack : error}`));
+    }
+
     function establish(webSocket: WebSocket): void {
       const connection: Connection = {
         id,
@@ -165,22 +171,28 @@ export function webSocketApi({ api, lambdas, connections, domainName, log, limit
         socket: webSocket,
         onEnd: (code, reason) => {
           clearTimeout(timer);
-          void disconnected(code, reason);
+          inBackground(disconnected(code, reason));
         },
       };
       let timer = expireIn(Math.min(limits.idleMs, limits.connectionMs));
+      let messages = 0;
+      let messagesMost = Number.POSITIVE_INFINITY;
       connections.add(connection);
       webSocket.on("message", (data, isBinary) => {
-        if (!connections.isOpen(connection)) return;
+        if (++messages > messagesMost || !connections.isOpen(connection)) return;
         connection.lastActiveAt = Date.now();
         // https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-binary-media-types.html
         if (isBinary) return connections.close(connection, 1003, "Binary is not supported");
-        void received(connection, String(data));
+        inBackground(received(connection, String(data)));
       });
       webSocket.on("close", (code, reason) => connections.ended(connection, code, reason.toString()));
       // The close event that follows says it all.
       webSocket.on("error", () => {});
-      guardFrames(socket, limits.frameBytes, () => connections.close(connection, 1009, "Frame is too large"));
+      guardFrames(socket, limits.frameBytes, (before) => {
+        messagesMost = before;
+        // `ws` has yet to read this chunk, and the messages in it that came before.
+        setImmediate(() => connections.close(connection, 1009, "Frame is too large"));
+      });
 
       function expireIn(ms: number): NodeJS.Timeout {
         return setTimeout(() => {
@@ -191,7 +203,7 @@ export function webSocketApi({ api, lambdas, connections, domainName, log, limit
           );
           if (left <= 0) connections.close(connection, 1001, "Going away");
           else timer = expireIn(left);
-        }, ms);
+        }, ms).unref();
       }
     }
 
@@ -250,10 +262,12 @@ const disconnectReasons: Partial<Record<number, string>> = {
  * Reads the route key out of a message. What is no JSON, or names nothing, is for `$default`.
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-routes.html
  */
-export function routeSelector(expression: string): (body: string) => string {
+function routeSelector(expression: string): (body: string) => string {
   const path = /^\$\{?request\.body\.([\w.-]+)\}?$/.exec(expression)?.[1]?.split(".");
   if (!path)
-    throw new Error(`The route selection expression ${expression} is of no kind that the gateway knows`);
+    throw new Unsupported(
+      `The route selection expression ${expression} is of no kind that the gateway knows`,
+    );
   return (body) => {
     try {
       let value: unknown = JSON.parse(body);
@@ -345,14 +359,15 @@ function refuseHandshake(
 }
 
 /**
- * Calls back when a client begins a frame that is too long. `ws` limits whole messages only, API Gateway each frame:
+ * Calls back when a client begins a frame that is too long, with the number of messages before it. `ws` limits whole messages only, API Gateway each frame:
  * a message of up to 128 KB has to come in frames of up to 32 KB.
  * Reads along the headers of the frames (RFC 6455, 5.2) ahead of `ws` itself.
  */
-function guardFrames(socket: Duplex, maxBytes: number, onTooLarge: () => void): void {
+function guardFrames(socket: Duplex, maxBytes: number, onTooLarge: (messagesBefore: number) => void): void {
   const header = Buffer.alloc(14);
   let have = 0;
   let skip = 0;
+  let messages = 0;
   const read = (chunk: Buffer) => {
     let at = 0;
     while (at < chunk.length) {
@@ -372,8 +387,10 @@ function guardFrames(socket: Duplex, maxBytes: number, onTooLarge: () => void): 
         extended === 0 ? short : extended === 2 ? header.readUInt16BE(2) : Number(header.readBigUInt64BE(2));
       if (length > maxBytes) {
         socket.off("data", read);
-        return onTooLarge();
+        return onTooLarge(messages);
       }
+      const isLastOfMessage = (header[0]! & 0x80) !== 0 && (header[0]! & 0x0f) < 8;
+      if (isLastOfMessage) messages++;
       have = 0;
       skip = length;
     }

@@ -407,4 +407,7 @@ test("a template that the gateway would serve otherwise than AWS does not start"
   await expect(gatewayFor(api({ "GET /": "fn" }, { payloadFormat: "1.0" }), {})).rejects.toThrow(
     "payload format 2.0",
   );
+  const odd = { Auth: { fn: "fn", IdentitySource: ["$request.body.token"] } };
+  const guarded = { "GET /": { fn: "fn", authorizer: "Auth" } };
+  await expect(gatewayFor(api(guarded, { authorizers: odd }), {})).rejects.toThrow("$request.body.token");
 });

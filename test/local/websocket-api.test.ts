@@ -1,4 +1,6 @@
-import { connect } from "node:net";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import {
@@ -366,14 +368,84 @@ test("a client that left during $connect is told off with $disconnect", async ()
   expect(gateway.connections.count).toBe(0);
 });
 
-test("a client that does not read is cut off before it fills the memory", async () => {
-  const gateway = await gatewayFor(sockets({ $default: "fn" }), { fn: fine }, { bufferedBytes: 256 * 1024 });
-  const deaf = connect(gateway.port, "127.0.0.1");
-  deaf.write(
+/** A connection whose bytes are the test's own affair. */
+function rawHandshake(port: number): Socket {
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", () => {});
+  socket.write(
     ["GET /ws HTTP/1.1", "Host: x", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"]
       .concat("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "", "")
       .join("\r\n"),
   );
+  return socket;
+}
+
+test("whatever bytes a client sends, the gateway and the other clients go on", async () => {
+  const gateway = await gatewayFor(sockets({ $default: answering }), {
+    fn: ({ body }) => ({ statusCode: 200, body }),
+  });
+  const witness = await openSocket(gateway.ws);
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.uint8Array({ minLength: 1, maxLength: 200 }), { maxLength: 5 }),
+      async (chunks) => {
+        const socket = rawHandshake(gateway.port);
+        await once(socket, "data");
+        for (const chunk of chunks) socket.write(chunk);
+        socket.end();
+        await once(socket.resume(), "close");
+      },
+    ),
+    { numRuns: 100 },
+  );
+  witness.send("1");
+  expect(await witness.next()).toBe(1);
+  await vi.waitFor(() => expect(gateway.connections.count).toBe(1));
+});
+
+test("frames are measured however the network cuts them", async () => {
+  const bodies: number[] = [];
+  const gateway = await gatewayFor(sockets({ $default: "fn" }), {
+    fn: ({ body }) => {
+      bodies.push(body!.length);
+      return fine();
+    },
+  });
+  const sizes = [0, 125, 126, 40, 32 * 1024, 7, 32 * 1024 + 1, 3];
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 30_000 }), { minLength: 1 }), async (cuts) => {
+      bodies.length = 0;
+      const socket = rawHandshake(gateway.port);
+      await once(socket, "data");
+      const bytes = Buffer.concat(sizes.map(frameOf));
+      const closed = once(socket, "data");
+      for (let at = 0, turn = 0; at < bytes.length; turn++) {
+        const size = cuts[turn % cuts.length]! < 20 ? 500 : cuts[turn % cuts.length]!;
+        socket.write(bytes.subarray(at, at + size));
+        at += size;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      const [answer] = (await closed) as [Buffer];
+      expect([answer[0], answer.readUInt16BE(2)]).toEqual([0x88, 1009]);
+      expect(bodies).toEqual([0, 125, 126, 40, 32 * 1024, 7]);
+      socket.destroy();
+    }),
+    { numRuns: 20 },
+  );
+});
+
+/** A masked text frame; a mask of zeros leaves the text as it is. */
+function frameOf(bytes: number): Buffer {
+  const header = Buffer.alloc(bytes < 126 ? 6 : bytes < 65_536 ? 8 : 14);
+  header[0] = 0x81;
+  header[1] = 0x80 | (bytes < 126 ? bytes : 126);
+  if (bytes >= 126) header.writeUInt16BE(bytes, 2);
+  return Buffer.concat([header, Buffer.alloc(bytes, 97)]);
+}
+
+test("a client that does not read is cut off before it fills the memory", async () => {
+  const gateway = await gatewayFor(sockets({ $default: "fn" }), { fn: fine }, { bufferedBytes: 256 * 1024 });
+  const deaf = rawHandshake(gateway.port);
   deaf.pause();
   await vi.waitFor(() => expect(gateway.connections.count).toBe(1));
   const { id } = onlyConnection(gateway);
