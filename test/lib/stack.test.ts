@@ -5,7 +5,16 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { env, settings } from "../../core/config.ts";
 import { lanes } from "../../core/protocol/job.ts";
 import { type Bundles, bundle, functionNames } from "../../lib/bundle.ts";
-import { list, type Properties, type Resource, statements, synthesize, type Template } from "./synthesis.ts";
+import {
+  functionOf,
+  list,
+  type Properties,
+  type Resource,
+  statements,
+  synthesize,
+  type Template,
+  variables,
+} from "./synthesis.ts";
 
 let directory: string;
 let bundles: Bundles;
@@ -30,10 +39,6 @@ afterAll(() => {
 });
 
 const all = (): Template[] => [dev, prod, local];
-
-function functionOf(template: Template, name: (typeof functionNames)[number]): Resource {
-  return template.one("AWS::Lambda::Function", `${name[0]!.toUpperCase()}${name.slice(1)}Function`);
-}
 
 /** Event source mappings whose source is a queue, with both ends. */
 function queueSources(template: Template): { mapping: Properties; queue: Resource; fn: Resource }[] {
@@ -236,10 +241,6 @@ describe("functions", () => {
     expect(spelled(reads[0]?.Resource)).toMatch(/:parameter\/convoke\/keys"/);
   });
 });
-
-function variables(fn: Resource): Record<string, unknown> {
-  return (fn.Properties.Environment as { Variables: Record<string, unknown> }).Variables;
-}
 
 describe("rights", () => {
   /** Wildcards that cannot be avoided. Everything else in a policy names what it means. */

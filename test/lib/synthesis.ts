@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { App } from "aws-cdk-lib/core";
 import cdk from "../../cdk.json" with { type: "json" };
-import type { Bundles } from "../../lib/bundle.ts";
+import type { Bundles, FunctionName } from "../../lib/bundle.ts";
 import { environmentOf } from "../../lib/environment.ts";
 import { ConvokeStack } from "../../lib/stack.ts";
 
@@ -69,6 +69,14 @@ export function statements(document: unknown): Statement[] {
 
 export function list<T>(value: T | T[]): T[] {
   return Array.isArray(value) ? value : [value];
+}
+
+export function functionOf(template: Template, name: FunctionName): Resource {
+  return template.one("AWS::Lambda::Function", `${name[0]!.toUpperCase()}${name.slice(1)}Function`);
+}
+
+export function variables(fn: Resource): Record<string, unknown> {
+  return (fn.Properties.Environment as { Variables: Record<string, unknown> }).Variables;
 }
 
 /** The template of one environment. */
