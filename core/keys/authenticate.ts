@@ -1,6 +1,5 @@
-import type { JwtVerifier } from "aws-jwt-verify";
 import { env } from "../config.ts";
-import { Unauthorized } from "../protocol/error.ts";
+import { Unauthorized, Unavailable } from "../protocol/error.ts";
 import type { Millis } from "../protocol/json.ts";
 import type { Services } from "../services.ts";
 import { type Principal, type Scope, scopes } from "./keys.ts";
@@ -10,8 +9,8 @@ export type JwtSettings = {
   issuer: string;
   audience: string;
   tenantClaim: string;
-  /** The issuer's public keys, when they are known already. Otherwise they are fetched from where it publishes them. */
-  keys?: Parameters<ReturnType<typeof JwtVerifier.create>["cacheJwks"]>[0];
+  /** Fetches the issuer's public keys from where it publishes them, if not by a plain HTTPS request. */
+  fetchKeys?: (uri: string) => Promise<ArrayBuffer>;
 };
 
 /** @returns undefined where a deployment accepts API keys only. */
@@ -26,7 +25,7 @@ export function jwtSettings(environment: NodeJS.ProcessEnv): JwtSettings | undef
 
 /**
  * Tells who asks from the value of an `Authorization` header.
- * @throws Unauthorized when it is not exactly one valid key or token.
+ * @throws Unauthorized when it is not exactly one valid key or token; Unavailable when that cannot be known now.
  */
 export type Authenticate = (authorization: string | undefined) => Promise<Principal>;
 
@@ -73,13 +72,22 @@ export function authenticator(
   };
 }
 
-async function jwtVerifier({ issuer, audience, tenantClaim, keys }: JwtSettings) {
+async function jwtVerifier({ issuer, audience, tenantClaim, fetchKeys }: JwtSettings) {
   // Loaded by deployments that use it, when the first token comes.
   const { JwtVerifier } = await import("aws-jwt-verify");
-  const verifier = JwtVerifier.create({ issuer, audience, graceSeconds: clockLeewaySeconds });
-  if (keys) verifier.cacheJwks(keys);
+  const { SimpleJwksCache } = await import("aws-jwt-verify/jwk");
+  const { FetchError } = await import("aws-jwt-verify/error");
+  const verifier = JwtVerifier.create(
+    { issuer, audience, graceSeconds: clockLeewaySeconds },
+    { jwksCache: new SimpleJwksCache(fetchKeys ? { fetcher: { fetch: fetchKeys } } : {}) },
+  );
   return async (token: string): Promise<Principal | undefined> => {
-    const claims = await verifier.verify(token).catch(() => undefined);
+    const claims = await verifier.verify(token).catch((error: unknown) => {
+      // Not the token's fault: with the issuer's keys it may well be good.
+      if (error instanceof FetchError)
+        throw new Unavailable("The keys of the token's issuer could not be fetched", { cause: error });
+      return undefined;
+    });
     const tenant = claims?.[tenantClaim];
     if (!claims?.sub || !claims.exp || typeof tenant !== "string" || !idPattern.test(tenant))
       return undefined;

@@ -1,4 +1,5 @@
 import { generateKeyPairSync, sign } from "node:crypto";
+import { FetchError } from "aws-jwt-verify/error";
 import { describe, expect, test } from "vitest";
 import { jwtSettings } from "../../../core/keys/authenticate.ts";
 import { doorSettings } from "../../../functions/api/api.ts";
@@ -40,18 +41,19 @@ describe.each(everyRoute)("$method $path", ({ method, path, access }) => {
     }
   });
 
-  test.runIf(protectedRoute && access !== "known")("needs its scope", async () => {
-    const { ask, makeKey } = await door();
-    const without = (["jobs:read", "jobs:write", "jobs:approve"] as const).filter(
-      (scope) => scope !== access,
-    );
-    const asking = { key: await makeKey("acme", without), body: bodies[path] };
+  if (protectedRoute && access !== "known")
+    test("needs its scope", async () => {
+      const { ask, makeKey } = await door();
+      const without = (["jobs:read", "jobs:write", "jobs:approve"] as const).filter(
+        (scope) => scope !== access,
+      );
+      const asking = { key: await makeKey("acme", without), body: bodies[path] };
 
-    const { status, body } = await ask(method, path.replace("{id}", "absent"), asking);
+      const { status, body } = await ask(method, path.replace("{id}", "absent"), asking);
 
-    expect(status).toBe(403);
-    expect(body).toMatchObject({ code: "forbidden", detail: expect.stringContaining(`scope ${access}`) });
-  });
+      expect(status).toBe(403);
+      expect(body).toMatchObject({ code: "forbidden", detail: expect.stringContaining(`scope ${access}`) });
+    });
 
   test("lets an administrator in", async () => {
     const { ask, makeKey } = await door();
@@ -144,22 +146,15 @@ describe("a token of the configured issuer", () => {
   const issuer = "https://login.test";
   const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const stranger = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
+  const published = {
+    keys: [{ ...publicKey.export({ format: "jwk" }), kid: "k1", alg: "RS256", use: "sig" }],
+  };
   const settings = {
     jwt: {
       issuer,
       audience: "convoke",
       tenantClaim: "org",
-      keys: {
-        keys: [
-          {
-            ...publicKey.export({ format: "jwk" }),
-            kid: "k1",
-            alg: "RS256",
-            use: "sig",
-            kty: "RSA" as const,
-          },
-        ],
-      },
+      fetchKeys: async () => new TextEncoder().encode(JSON.stringify(published)).buffer as ArrayBuffer,
     },
   };
   const seconds = () => Math.floor(Date.now() / 1000);
@@ -208,6 +203,17 @@ describe("a token of the configured issuer", () => {
   ])("is refused when it %s", async (_what, make) => {
     const { get } = await door({ settings });
     expect((await get("/api/keys/current", { key: make() })).status).toBe(401);
+  });
+
+  test("is neither good nor bad while the issuer's keys cannot be fetched", async () => {
+    const fetchKeys = () => Promise.reject(new FetchError(issuer, "connection refused"));
+    const { get } = await door({ settings: { jwt: { ...settings.jwt, fetchKeys } } });
+
+    const { status, headers, body } = await get("/api/keys/current", { key: token(claims()) });
+
+    expect(status).toBe(503);
+    expect(headers["retry-after"]).toBe("1");
+    expect(body.code).toBe("unavailable");
   });
 
   test("is refused where no issuer is configured", async () => {
