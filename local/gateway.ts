@@ -70,7 +70,12 @@ export async function startGateway({
     stages.add(stage);
   }
   // The header limit is answered by the gateway, with AWS's text; Node's own is for what is far beyond it.
-  const server = createServer({ maxHeaderSize: 64 * 1024, keepAliveTimeout: 120_000 });
+  const server = createServer({
+    maxHeaderSize: 64 * 1024,
+    keepAliveTimeout: 120_000,
+    // Who offers HTTP/2, as curl and Java do, is served without.
+    shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
+  });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, "127.0.0.1", resolve);
@@ -128,8 +133,7 @@ export async function startGateway({
 
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const { first, rest } = parts(request);
-    const isHandshake = request.method === "GET" && request.headers.upgrade?.toLowerCase() === "websocket";
-    const serve = rest === "/" && isHandshake ? webSockets.get(first) : undefined;
+    const serve = rest === "/" && request.method === "GET" ? webSockets.get(first) : undefined;
     if (!serve)
       return void socket.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
     if (!connects.take()) {

@@ -197,6 +197,12 @@ test("a request without a route is a 404, and one that cannot be decoded a 400",
   expect((await send(`${gateway.http}/a/%zz`, {})).status).toBe(400);
 });
 
+test("a client that offers HTTP/2 is served in HTTP/1.1", async () => {
+  const gateway = await gatewayFor(api({ "GET /": "fn" }), { fn: () => "fine" });
+  const offer = ["connection", "Upgrade, HTTP2-Settings", "upgrade", "h2c", "http2-settings", "AAMAAABk"];
+  expect((await send(`${gateway.http}/`, { headers: offer })).status).toBe(200);
+});
+
 test("a named stage is part of the path that the function sees", async () => {
   const gateway = await gatewayFor(
     { ...api({ "GET /a": "fn" }), Old: { protocol: "HTTP", stage: "v1", routes: { "GET /a": "fn" } } },
