@@ -4,7 +4,7 @@ import { modelError } from "./failures.ts";
 import type { Call } from "./limits.ts";
 import type { Finish, ModelName, ModelRequest } from "./model.ts";
 import type { Reply } from "./provider.ts";
-import { objectIn } from "./structured.ts";
+import { type ObjectFinder, objectFinder } from "./structured.ts";
 
 // Its warnings go to the console of a function whose log is JSON, and say nothing that could be acted on there.
 globalThis.AI_SDK_LOG_WARNINGS = false;
@@ -19,14 +19,20 @@ const defaultMaxOutputTokens = 4_096;
  * @throws ModelError
  */
 export async function ask(model: LanguageModel, request: ModelRequest, call: Call): Promise<Reply> {
+  const find = request.schema && objectFinder(request.schema);
   try {
-    return await read(model, request, call);
+    return await read(model, request, call, find);
   } catch (error) {
     throw modelError(request.model, error);
   }
 }
 
-async function read(model: LanguageModel, request: ModelRequest, call: Call): Promise<Reply> {
+async function read(
+  model: LanguageModel,
+  request: ModelRequest,
+  call: Call,
+  find: ObjectFinder | undefined,
+): Promise<Reply> {
   const { stream } = streamText({
     model,
     instructions: request.system,
@@ -65,7 +71,7 @@ async function read(model: LanguageModel, request: ModelRequest, call: Call): Pr
   if (!reply) throw new Error("The stream was aborted");
   // A refusal may come without a word, and thinking may use up all that was allowed; else no text is no answer.
   if (!text && (reply.finish === "stop" || reply.finish === "other")) throw new Error("The answer is empty");
-  const object = request.schema && objectIn(text, request.schema);
+  const object = find?.(text);
   return object === undefined ? reply : { ...reply, object };
 }
 

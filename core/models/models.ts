@@ -6,8 +6,8 @@ import { type PriceTable, priceTable } from "./prices.ts";
 import type { Provider, Reply } from "./provider.ts";
 import { type KeySource, providerKeys } from "./provider-keys.ts";
 
-export const providers = ["bedrock", "openai", "anthropic", "mock"] as const;
-export type ProviderName = (typeof providers)[number];
+const providers = ["bedrock", "openai", "anthropic", "mock"] as const;
+type ProviderName = (typeof providers)[number];
 
 export type ModelOverrides = {
   keys?: KeySource;

@@ -1,21 +1,23 @@
 import * as z from "zod";
 import type { Json, JsonObject } from "../protocol/json.ts";
 
+/** Finds in a text the object that the schema describes. Answers undefined when there is none that fits. */
+export type ObjectFinder = (text: string) => Json | undefined;
+
 /**
- * The object that a model was asked for, wherever in its text it stands: alone, in a code block, or after a sentence of
- * introduction.
+ * For objects that stand alone, in a code block, or between sentences.
  *
- * @returns undefined when there is none that fits the schema.
+ * @throws when the schema itself cannot be used
  */
-export function objectIn(text: string, schema: JsonObject): Json | undefined {
-  const fits = z.fromJSONSchema(schema);
-  const block = /```(?:json)?\s*\n([\s\S]*?)\n\s*```/.exec(text)?.[1];
-  const braces = text.slice(text.indexOf("{"), text.lastIndexOf("}") + 1);
-  for (const candidate of [text, block, braces]) {
-    const parsed = candidate ? parse(candidate) : undefined;
-    if (parsed !== undefined && fits.safeParse(parsed).success) return parsed;
-  }
-  return undefined;
+export function objectFinder(schema: JsonObject): ObjectFinder {
+  const shape = z.fromJSONSchema(schema);
+  return (text) => {
+    const block = /```(?:json)?\s*\n([\s\S]*?)\n\s*```/.exec(text)?.[1];
+    const braces = text.slice(text.indexOf("{"), text.lastIndexOf("}") + 1);
+    return [text, block, braces]
+      .map((candidate) => (candidate ? parse(candidate) : undefined))
+      .find((value) => value !== undefined && shape.safeParse(value).success);
+  };
 }
 
 function parse(text: string): Json | undefined {

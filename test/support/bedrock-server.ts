@@ -34,13 +34,14 @@ export function says(
 }
 
 /** Answers with a call of the tool that stands for a structured answer. */
-export function fillsIn(tool: string, input: object): Act {
-  return (response) => {
+export function fillsIn(tool: string, input: object, pauseMs = 0): Act {
+  return async (response) => {
     response.writeHead(200, { "content-type": "application/vnd.amazon.eventstream" });
     event(response, "messageStart", { role: "assistant" });
     const toolUse = { toolUseId: "t1", name: tool };
     event(response, "contentBlockStart", { contentBlockIndex: 0, start: { toolUse } });
     for (const part of JSON.stringify(input).match(/.{1,10}/g) ?? []) {
+      if (pauseMs > 0) await sleep(pauseMs);
       event(response, "contentBlockDelta", { contentBlockIndex: 0, delta: { toolUse: { input: part } } });
     }
     event(response, "contentBlockStop", { contentBlockIndex: 0 });

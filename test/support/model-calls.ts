@@ -2,7 +2,7 @@ import { ModelError } from "../../core/models/errors.ts";
 import type { CallOptions, Model, ModelAnswer, ModelRequest } from "../../core/models/model.ts";
 
 /** Limits that no test reaches unless it means to. */
-export function callOptions(options: Partial<CallOptions> = {}): CallOptions {
+function callOptions(options: Partial<CallOptions> = {}): CallOptions {
   return {
     signal: new AbortController().signal,
     totalMs: 20_000,

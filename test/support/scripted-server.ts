@@ -1,7 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-export type SeenRequest = {
+type SeenRequest = {
   path: string;
   headers: IncomingHttpHeaders;
   // A request as its provider's protocol has it; a test looks at the part it is about.

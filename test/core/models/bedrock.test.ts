@@ -89,6 +89,16 @@ test("a structured answer is filled into a tool and has the object", async () =>
   expect(server.requests[0]?.body.toolConfig.tools[0].toolSpec.name).toBe("json");
 });
 
+test("a tool that is filled in slowly is no silence, although no text arrives before its end", async () => {
+  const object = { colour: "as blue as a sky can be" };
+  server.script(fillsIn("json", object, 60));
+  const schema = { type: "object", properties: { colour: { type: "string" } }, required: ["colour"] };
+
+  const answer = await asks(model, { model: nova, schema }, { idleMs: 150 });
+
+  expect(answer.object).toEqual(object);
+});
+
 test.each([
   [429, "ThrottlingException", "model_rate_limited"],
   [500, "InternalServerException", "model_unavailable"],
