@@ -29,8 +29,7 @@ type Outbox = {
 };
 
 const parallelConnections = 50;
-const postMs = 2_000;
-/** A slow connection must not hold up the stream of everybody else: what is left then, its clients ask for. */
+/** Slow connections must not hold up the stream of everybody else: what is left then, their clients ask for. */
 const batchMs = 8_000;
 /** A connection answers 410 also before it is established. */
 const establishedMs = 10_000;
@@ -88,23 +87,11 @@ export function progress(services: ProgressServices, logger: Log) {
     }
   }
 
-  async function post(connectionId: string, frame: string): Promise<"sent" | "gone" | "busy" | "silent"> {
-    const outcome = await postOnce(connectionId, frame);
+  async function post(connectionId: string, frame: string) {
+    const outcome = await sockets.post(connectionId, frame);
     if (outcome !== "busy") return outcome;
     await sleep(50 + 200 * random());
-    return postOnce(connectionId, frame);
-  }
-
-  async function postOnce(connectionId: string, frame: string) {
-    const answered = new AbortController();
-    try {
-      return await Promise.race([
-        sockets.post(connectionId, frame),
-        sleep(postMs, answered.signal).then(() => "silent" as const),
-      ]);
-    } finally {
-      answered.abort();
-    }
+    return sockets.post(connectionId, frame);
   }
 }
 
