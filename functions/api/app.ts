@@ -2,8 +2,7 @@ import { createHash } from "node:crypto";
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
 import { parse } from "../../core/engine/parse.ts";
-import type { JwtSettings } from "../../core/keys/authenticate.ts";
-import { type Authenticate, authenticator } from "../../core/keys/authenticate.ts";
+import { type Authenticate, authenticator, type JwtSettings } from "../../core/keys/authenticate.ts";
 import type { Principal } from "../../core/keys/keys.ts";
 import {
   Forbidden,

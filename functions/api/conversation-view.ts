@@ -30,3 +30,19 @@ export function conversationView(record: ConversationRecord, messages: Message[]
     })),
   };
 }
+
+/**
+ * As many messages as an answer can hold.
+ * @param keep - which end stays: the last ones for who looks at a conversation, the first ones for who reads on.
+ */
+export function fitting(messages: Message[], maxBytes: number, keep: "first" | "last"): Message[] {
+  const order = keep === "first" ? messages : messages.toReversed();
+  let bytes = 0;
+  const end = order.findIndex((message) => {
+    bytes += Buffer.byteLength(JSON.stringify(message));
+    return bytes > maxBytes;
+  });
+  // One alone always goes out: a message is smaller than an answer may be.
+  const kept = end < 0 ? order : order.slice(0, Math.max(1, end));
+  return keep === "first" ? kept : kept.toReversed();
+}

@@ -6,7 +6,7 @@ import type { AnyJobType } from "../../core/engine/job-type.ts";
 import { type SubmitRequest, submit } from "../../core/engine/submit.ts";
 import { Conflict, NotFound } from "../../core/protocol/error.ts";
 import { iso } from "../../core/protocol/wire.ts";
-import { conversationSummary, conversationView } from "./conversation-view.ts";
+import { conversationSummary, conversationView, fitting } from "./conversation-view.ts";
 import { type AnyRoute, type Call, type Door, route } from "./route.ts";
 import * as schemas from "./schemas.ts";
 
@@ -277,7 +277,8 @@ export const routes: AnyRoute[] = [
         after: query.after ?? Math.max(0, record.messageCount - query.limit),
         limit: query.limit,
       });
-      return conversationView(record, messages);
+      const keep = query.after === undefined ? "last" : "first";
+      return conversationView(record, fitting(messages, services.settings.answerBytes, keep));
     },
   }),
 

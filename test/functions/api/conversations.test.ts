@@ -321,3 +321,18 @@ test("a long conversation shows its last messages, and earlier ones when asked",
   expect(numbers(last.body)).toEqual([5, 6]);
   expect(numbers(earlier.body)).toEqual([1, 2, 3]);
 });
+
+test("a conversation too long for one answer is given in parts", async () => {
+  const { say, work, get, id, services } = await talking();
+  Object.assign(services, { settings: { ...services.settings, answerBytes: 3_000 } });
+  for (const letter of "abc") await say({ content: letter.repeat(1_000) });
+  await work();
+
+  const last = await get(`/api/conversations/${id}`);
+  const first = await get(`/api/conversations/${id}?after=0`);
+
+  const numbers = (body: { messages: { number: number }[] }) => body.messages.map(({ number }) => number);
+  expect(last.body.message_count).toBe(6);
+  expect(numbers(last.body)).toEqual([5, 6]);
+  expect(numbers(first.body)).toEqual([1, 2]);
+});
