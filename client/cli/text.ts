@@ -23,7 +23,8 @@ export function seconds(ms: number): string {
 }
 
 export function money(dollars: number): string {
-  return `$${dollars === 0 || dollars >= 1 ? dollars.toFixed(2) : dollars.toPrecision(2)}`;
+  if (dollars > 0 && dollars < 0.0001) return "< $0.0001";
+  return `$${dollars.toFixed(dollars === 0 || dollars >= 1 ? 2 : 4)}`;
 }
 
 /** @param right - columns that are aligned to the right. */

@@ -2,9 +2,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
 import { seededRandom } from "../../core/memory.ts";
-import { isTerminalEvent, type JobEvent, type Recorded } from "../../core/protocol/event.ts";
+import { apply, isTerminalEvent, type JobEvent, type Recorded } from "../../core/protocol/event.ts";
+import type { JobRecord } from "../../core/protocol/job.ts";
 import type { ClientMessage, JobMessage, ServerMessage } from "../../core/protocol/message.ts";
-import { toMessage, toWire } from "../../core/protocol/wire.ts";
+import { jobView, toMessage, toWire } from "../../core/protocol/wire.ts";
 
 /** How often, from 0 to 1, something goes wrong that may go wrong. */
 export type Faults = {
@@ -30,6 +31,10 @@ type Job = {
   faults: Faults;
 };
 
+const noValues = { input: null, result: null };
+const folded = (job: JobRecord | undefined, event: Recorded) =>
+  apply(job, { tenant: "t", jobId: "j1" }, event);
+
 /** A service with real HTTP and WebSockets that keeps its journal well and does everything else badly. */
 export async function flakyService(seed: number) {
   const random = seededRandom(seed);
@@ -41,6 +46,7 @@ export async function flakyService(seed: number) {
   const service = {
     url: "",
     requests,
+    idempotencyKeys: [] as string[],
     messages,
     /** While false every WebSocket is turned away. */
     sockets: true,
@@ -159,8 +165,20 @@ export async function flakyService(seed: number) {
       tickets.add(ticket);
       return reply(response, 201, { ticket, url: service.url.replace("http", "ws") });
     }
+    if (incoming.method === "POST" && url.pathname === "/api/jobs") {
+      service.idempotencyKeys.push(String(incoming.headers["idempotency-key"]));
+      if (happens(service.faults.drop)) return response.destroy();
+      return reply(response, 202, { job_id: "j1", status: "pending" });
+    }
     const job = jobs.get(url.pathname.split("/")[3] ?? "");
     if (!job) return reply(response, 404, { code: "not_found", detail: "No such job" });
+    if (!url.pathname.endsWith("/events")) {
+      return reply(
+        response,
+        200,
+        jobView(job.events.reduce<JobRecord | undefined>(folded, undefined)!, noValues),
+      );
+    }
     const after = Number(url.searchParams.get("after") ?? 0);
     const limit = Number(url.searchParams.get("limit") ?? 100);
     const until = Date.now() + Number(url.searchParams.get("wait") ?? 0) * 10;

@@ -247,6 +247,32 @@ describe("errors", () => {
   });
 });
 
+test("a submit whose answer got lost is sent again with the same idempotency key", async () => {
+  const { submit, close } = convoke({ url: service.url, key: "key", times: quick, attempts: 50 });
+  service.faults = { ...noFaults, drop: 0.7 };
+
+  expect(await submit("council", { question: "Why?" })).toMatchObject({ job_id: "j1" });
+
+  expect(service.idempotencyKeys.length).toBeGreaterThan(1);
+  expect(new Set(service.idempotencyKeys).size).toBe(1);
+  service.faults = noFaults;
+  await submit("council", { question: "Why?" });
+  expect(new Set(service.idempotencyKeys).size).toBe(2);
+  close();
+});
+
+test("waiting for a job resolves to the job as it has ended", async () => {
+  const { wait, close } = client();
+  service.create("j1");
+  service.append("j1", submitted);
+  const waiting = wait("j1");
+  await pause(30);
+  service.append("j1", completed);
+  expect(await waiting).toMatchObject({ id: "j1", status: "completed", seq: 2 });
+  expect(await wait("j1")).toMatchObject({ status: "completed" });
+  close();
+});
+
 test("whoever leaves a watch before the end is sent nothing more", async () => {
   const { watch, close } = client();
   service.create("j1");

@@ -1,0 +1,270 @@
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { councilNews, renderCouncil, renderOutcome } from "../../client/cli/council.ts";
+import { applyToCouncil, type CouncilView, newCouncil } from "../../client/cli/council-view.ts";
+import { safe } from "../../client/cli/text.ts";
+import type { JobEvent } from "../../core/protocol/event.ts";
+import { toWire } from "../../core/protocol/wire.ts";
+import { flakyService } from "./flaky-service.ts";
+
+const usage = { model_calls: 1, input_tokens: 100, output_tokens: 212, cost_usd: 0.0021 };
+const answer = (text: string) => ({ json: { text, model: "mock:ada", finish: "stop", usage } });
+const starts = (...steps: string[]): JobEvent => ({
+  kind: "step.started",
+  steps: steps.map((step) => ({ step, attempt: 1 })),
+});
+const result = {
+  stage1: [],
+  stage2: [],
+  stage3: { model: "mock:ada", response: "Because of \u001b[31mscattering.", mock: true },
+  metadata: {
+    label_to_model: {},
+    aggregate_rankings: [
+      { model: "mock:ada", average_rank: 1.5, rankings_count: 2, votes: 1 },
+      { model: "mock:blaise", average_rank: 2, rankings_count: 2, votes: 1 },
+    ],
+    agreement: 0.25,
+    failures: [{ stage: "stage1", model: "mock:clara", code: "model_unavailable", message: "503" }],
+  },
+  title: "Blue sky",
+};
+const council: JobEvent[] = [
+  {
+    kind: "job.submitted",
+    type: "council",
+    version: 1,
+    lane: "normal",
+    title: "Why is the sky blue?",
+    description: "",
+    tags: [],
+    input: { json: { question: "Why is the sky blue?", members: ["mock:ada", "mock:blaise", "mock:clara"] } },
+    by: "k",
+  },
+  { kind: "job.claimed", by: "w" },
+  starts("title", "stage1/mock:ada", "stage1/mock:blaise", "stage1/mock:clara"),
+  {
+    kind: "step.completed",
+    step: "stage1/mock:ada",
+    attempt: 1,
+    result: answer("Rayleigh"),
+    usage,
+    mock: true,
+  },
+  {
+    kind: "step.failed",
+    step: "stage1/mock:clara",
+    attempt: 1,
+    failure: { code: "model_unavailable", message: "503" },
+    progress: {
+      current_step: "Collecting answers",
+      total_steps: 6,
+      completed_steps: 2,
+      percentage: 33.3,
+      details: "",
+    },
+  },
+  { kind: "step.completed", step: "stage1/mock:blaise", attempt: 1, result: answer("Light"), usage },
+  starts("stage2/mock:ada", "stage2/mock:blaise"),
+  {
+    kind: "step.failed",
+    step: "stage2/mock:ada",
+    attempt: 1,
+    failure: { code: "model_garbled", message: "not the shape" },
+  },
+  starts("stage2/mock:ada#2"),
+  { kind: "step.completed", step: "stage2/mock:ada#2", attempt: 1, result: answer("A, B"), usage },
+  { kind: "step.completed", step: "stage2/mock:blaise", attempt: 1, result: answer("B, A"), usage },
+  starts("stage3"),
+  { kind: "step.completed", step: "stage3", attempt: 1, result: answer("Because"), usage },
+  { kind: "job.completed", result: { json: result } },
+];
+const at = (index: number) => 1_000 + index * 500;
+const views = council.map((event, index) => toWire({ ...event, seq: index + 1, at: at(index) }));
+
+function councilAfter(count: number): CouncilView {
+  return views.slice(0, count).reduce(applyToCouncil, newCouncil("j1"));
+}
+
+describe("a council on the terminal", () => {
+  test("every member is shown from the beginning, with what it does", () => {
+    const frame = (count: number) =>
+      renderCouncil(councilAfter(count), { now: at(count), width: 80 }).join("\n");
+
+    expect(frame(1)).toContain("· mock:blaise  waiting");
+    expect(frame(3)).toMatch(/… mock:ada +thinking {2}0\.5 s/);
+    expect(frame(5)).toContain("✓ mock:ada     answered  0.5 s  312 tokens  $0.0021");
+    expect(frame(5)).toContain("✗ mock:clara   failed  503");
+    expect(frame(5)).toContain("33 % Collecting answers");
+  });
+
+  test("tokens count up while a member thinks", () => {
+    const delta = {
+      kind: "delta",
+      step: "stage1/mock:blaise",
+      attempt: 1,
+      index: 0,
+      text: "x".repeat(400),
+    } as const;
+    const frame = renderCouncil(applyToCouncil(councilAfter(3), delta), { now: at(4), width: 80 });
+    expect(frame.join("\n")).toContain("mock:blaise  thinking  1.0 s  ~100 tokens");
+  });
+
+  test("a member that is asked again in another shape keeps its one line", () => {
+    const rows = (count: number) => councilAfter(count).calls.filter((call) => call.stage === "stage2");
+    expect(rows(9).map(({ name, state }) => `${name} ${state}`)).toEqual([
+      "mock:ada thinking",
+      "mock:blaise thinking",
+    ]);
+    expect(rows(11).map(({ state }) => state)).toEqual(["answered", "answered"]);
+  });
+
+  test("no line is wider than the terminal, so that a redrawn frame stays in its place", () => {
+    for (let count = 1; count <= views.length; count++) {
+      const lines = renderCouncil(councilAfter(count), { now: at(count), width: 30 });
+      expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(30);
+    }
+  });
+
+  test("the outcome has the ranking, the agreement, who is missing, the answer and the cost", () => {
+    const text = renderOutcome(councilAfter(views.length), { width: 100 }).join("\n");
+    expect(text).toMatch(/1\. {2}mock:ada +1\.50 +1 +2/);
+    expect(text).toContain("Agreement 0.25");
+    expect(text).toContain("mock:clara is missing in stage1: 503");
+    expect(text).toContain("Answer by mock:ada (mock)");
+    expect(text).toContain("completed in 6.5 s, 5 model calls, 1560 tokens, $0.0105, mock models");
+  });
+
+  test("what a model wrote cannot steer the terminal", () => {
+    expect(renderOutcome(councilAfter(views.length), { width: 100 }).join("\n")).not.toContain("\u001b");
+    expect(safe("a\u001b[2Jb\u009b1m\u202ec\n\td")).toBe("a[2Jb1mc\n\td");
+  });
+
+  test("where no frame can be redrawn, each change is one line", () => {
+    let view = newCouncil("j1");
+    const lines = views.flatMap((event) => {
+      const before = view;
+      view = applyToCouncil(view, event);
+      return councilNews(before, view);
+    });
+    expect(lines[0]).toBe("Council: Why is the sky blue?");
+    expect(lines).toContain("Answers: mock:ada answered  0.5 s  312 tokens  $0.0021");
+    expect(lines).toContain("Answers: mock:clara failed  503");
+    expect(lines.at(-1)).toContain("Final answer: chairman answered");
+  });
+});
+
+describe("the command", () => {
+  let service: Awaited<ReturnType<typeof flakyService>>;
+  let directory: string;
+  beforeEach(async () => {
+    service = await flakyService(1);
+    directory = mkdtempSync(join(tmpdir(), "convoke-cli-"));
+  });
+  afterEach(async () => {
+    await service.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  function start(args: string[], { flags = [] as string[], interruptAfter = Number.POSITIVE_INFINITY } = {}) {
+    const command = join(import.meta.dirname, "../../client/cli/convoke.js");
+    const child = spawn(process.execPath, [...flags, command, ...args], {
+      cwd: directory,
+      env: { PATH: process.env.PATH, CONVOKE_URL: service.url, CONVOKE_KEY: "key" },
+    });
+    let out = "";
+    let err = "";
+    child.stdout.on("data", (chunk) => {
+      out += chunk;
+      if (out.length >= interruptAfter) child.kill("SIGINT");
+    });
+    child.stderr.on("data", (chunk) => {
+      err += chunk;
+    });
+    return new Promise<{ code: number | null; out: string; err: string }>((resolve) => {
+      child.on("close", (code) => resolve({ code, out, err }));
+    });
+  }
+
+  test("a council that completes prints its answer and exits 0", async () => {
+    service.create("j1");
+    service.append("j1", ...council);
+    const { code, out } = await start([
+      "council",
+      "Why is the sky blue?",
+      "--members",
+      "mock:ada,mock:blaise",
+    ]);
+    expect(code).toBe(0);
+    expect(out).toContain("Answers: mock:ada answered");
+    expect(out).toContain("Answer by mock:ada (mock)");
+    expect(out).toContain(`${service.url}/api/jobs/j1`);
+  });
+
+  test("--json prints one line per event and the job at the end", async () => {
+    service.create("j1");
+    service.append("j1", ...council);
+    const { code, out } = await start(["watch", "j1", "--after", "2", "--json"]);
+    const lines = out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(code).toBe(0);
+    expect(lines.slice(0, -1).map((line) => line.seq)).toEqual([3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
+    expect(lines.at(-1).job).toMatchObject({ id: "j1", status: "completed" });
+  });
+
+  test("a council that fails says why and exits 1", async () => {
+    service.create("j1");
+    const failure = { code: "quorum_not_reached", message: "All models failed to respond" };
+    service.append("j1", council[0]!, { kind: "job.failed", failure });
+    const { code, out } = await start(["council", "Why?"]);
+    expect(code).toBe(1);
+    expect(out).toContain("The council failed: All models failed to respond (quorum_not_reached)");
+  });
+
+  test("Ctrl-C leaves the job alone, says how to come back and exits 130", async () => {
+    service.create("j1");
+    service.append("j1", council[0]!);
+    const { code, err } = await start(["council", "Why?"], { interruptAfter: 1 });
+    expect(code).toBe(130);
+    expect(err).toContain("The job goes on. Come back with: convoke watch j1");
+    expect(service.requests.join()).not.toContain("cancel");
+  });
+
+  test("wrong usage and a key that is not accepted exit 2", async () => {
+    expect(await start(["counsel"])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("unknown command"),
+    });
+    expect(await start(["show", "j1", "--key", "wrong"])).toMatchObject({
+      code: 2,
+      err: "Unknown key (unauthorized)\n",
+    });
+    expect((await start(["--help"])).code).toBe(0);
+  });
+
+  test("what `npm start` has left here is found from any directory below", async () => {
+    service.create("j1");
+    service.append("j1", ...council);
+    mkdirSync(join(directory, ".convoke"));
+    mkdirSync(join(directory, "below"));
+    writeFileSync(
+      join(directory, ".convoke/endpoint.json"),
+      JSON.stringify({ http: service.url, key: "key" }),
+    );
+    const { findEndpoint } = await import("../../client/cli/endpoint.ts");
+
+    expect(findEndpoint({}, {}, join(directory, "below"))).toEqual({ url: service.url, key: "key" });
+    expect(findEndpoint({ url: "http://elsewhere" }, {}, directory)).toBeUndefined();
+    expect(findEndpoint({}, { CONVOKE_KEY: "mine" }, directory)).toEqual({ url: service.url, key: "mine" });
+  });
+
+  test("a Node that cannot run it is told which one can", async () => {
+    const { code, err } = await start(["list"], { flags: ["--no-strip-types"] });
+    expect(code).toBe(2);
+    expect(err).toContain("convoke needs Node 22.18 or newer");
+  });
+});
