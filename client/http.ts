@@ -39,7 +39,7 @@ export type HttpOptions = {
   retryMs: number;
 };
 
-export type Query = Record<string, string | number | boolean | undefined>;
+type Query = Record<string, string | number | boolean | undefined>;
 
 export type Send = <T>(
   method: "GET" | "POST" | "DELETE",

@@ -50,7 +50,7 @@ export function mayRead(scopes: string[]): boolean {
 }
 
 /** Header names arrive as the client wrote them. */
-export function header(headers: Headers | undefined, name: string): string | undefined {
+function header(headers: Headers | undefined, name: string): string | undefined {
   const found = Object.keys(headers ?? {}).find((key) => key.toLowerCase() === name);
   return found === undefined ? undefined : headers?.[found];
 }
