@@ -3,8 +3,8 @@ import { env, required } from "../../core/config.ts";
 import type { Logger } from "../../core/engine/context.ts";
 import type { Jobs } from "../../core/engine/job-type.ts";
 import { type JwtSettings, jwtSettings } from "../../core/keys/authenticate.ts";
-import type { Services } from "../../core/services.ts";
 import { app } from "./app.ts";
+import type { DoorServices } from "./route.ts";
 
 export type DoorSettings = {
   /** Where clients open their WebSocket. */
@@ -26,7 +26,7 @@ export function doorSettings(environment: NodeJS.ProcessEnv): DoorSettings {
 export type HttpEvent = Extract<LambdaEvent, { rawPath: string }>;
 
 /** The Lambda function behind the HTTP API. */
-export function api(services: Services, jobs: Jobs, settings: DoorSettings, logger: Logger) {
+export function api(services: DoorServices, jobs: Jobs, settings: DoorSettings, logger: Logger) {
   const { socketUrl, ...access } = settings;
   const handleEvent = handle(app({ services, jobs, socketUrl, logger }, access));
   return (event: HttpEvent) => {

@@ -4,9 +4,12 @@ import type { Jobs } from "../../core/engine/job-type.ts";
 import type { Principal, Scope } from "../../core/keys/keys.ts";
 import type { Services } from "../../core/services.ts";
 
+/** The API calls no model and posts to no connection. */
+export type DoorServices = Omit<Services, "model" | "sockets" | "watches">;
+
 /** What the routes work with. */
 export type Door = {
-  services: Services;
+  services: DoorServices;
   jobs: Jobs;
   /** Where clients open their WebSocket. */
   socketUrl: string;
@@ -24,7 +27,7 @@ export type Call<P, Q, B> = {
 };
 
 /** `open` to anybody, to any `known` caller, or to those with a scope. */
-export type Access = "open" | "known" | Scope;
+type Access = "open" | "known" | Scope;
 
 /**
  * One route as data: what is mounted, documented and tested is the same list.

@@ -85,7 +85,7 @@ const summary = {
   conversation_id: z.string().nullable(),
 };
 
-export const jobSummary = z.object(summary).meta({ id: "JobSummary" });
+const jobSummary = z.object(summary).meta({ id: "JobSummary" });
 
 export const job = z
   .object({
@@ -215,7 +215,7 @@ const processingState = z.enum(["idle", "active", "error"]).meta({
   description: "Ready for input; a job is at work in the background; the last job failed",
 });
 
-export const conversationSummary = z
+const conversationSummary = z
   .object({
     id: z.string(),
     title: z.string(),

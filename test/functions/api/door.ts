@@ -169,7 +169,7 @@ export async function door(
   };
 }
 
-export function routeOf(method: string, path: string): AnyRoute | undefined {
+function routeOf(method: string, path: string): AnyRoute | undefined {
   return routes.find(
     (route) =>
       route.method === method.toLowerCase() &&
