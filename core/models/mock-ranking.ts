@@ -1,4 +1,4 @@
-import { seeded } from "./mock-text.ts";
+import { quotations, seeded } from "./mock-text.ts";
 import type { Taste } from "./mock-voices.ts";
 
 /** An answer by somebody else, as it stands in a prompt. */
@@ -6,10 +6,12 @@ export type Labelled = { label: string; text: string };
 
 /** Answers between tags with a label (`<answer label="Response A">`), or under lines that say `Response A:`. */
 export function labelledAnswers(prompt: string): Labelled[] {
-  const tagged = /<([a-z][\w-]*) label="(Response [A-Z])"[^>\n]*>([\s\S]*?)<\/\1>/gi;
-  const inTags = Array.from(prompt.matchAll(tagged), ([, , label = "", text = ""]) => ({ label, text }));
+  const inTags = quotations(prompt).flatMap(({ attributes, text }) => {
+    const label = /label="(Response [A-Z])"/.exec(attributes)?.[1];
+    return label ? [{ label, text }] : [];
+  });
   if (inTags.length > 0) return inTags;
-  const headings = [...prompt.matchAll(/^[#*\s]*(Response [A-Z])[*:\s]*$/gm)];
+  const headings = [...prompt.matchAll(/^[#* ]{0,8}(Response [A-Z])[*: ]{0,8}$/gm)].slice(0, 26);
   return headings.map((heading, index) => ({
     label: heading[1]!,
     text: prompt.slice(heading.index + heading[0].length, headings[index + 1]?.index),

@@ -25,18 +25,49 @@ function shuffled<T>(items: T[], random: () => number): T[] {
     .map(({ item }) => item);
 }
 
-const quoted = /<([a-z][\w-]*)(?: [^>\n]*)?>[\s\S]*?<\/\1>/gi;
+export type Quotation = { tag: string; attributes: string; text: string; from: number; to: number };
 
-/** A prompt without what it quotes between tags: the words of others are not to be obeyed. */
+/**
+ * What a prompt quotes between tags, `<answer label="Response A">...</answer>`. At most 200 tags are looked at: a prompt
+ * made of nothing else must not keep a worker busy.
+ */
+export function quotations(prompt: string): Quotation[] {
+  const opening = /<([a-z][\w-]*)( [^<>\n]*)?>/gi;
+  const found: Quotation[] = [];
+  const unclosed = new Set<string>();
+  for (let looked = 0; looked < 200; looked++) {
+    const match = opening.exec(prompt);
+    if (!match) break;
+    const [{ length }, tag = "", attributes = ""] = match;
+    const close = unclosed.has(tag) ? -1 : prompt.indexOf(`</${tag}>`, match.index + length);
+    if (close < 0) {
+      unclosed.add(tag);
+      continue;
+    }
+    const to = close + tag.length + 3;
+    found.push({ tag, attributes, text: prompt.slice(match.index + length, close), from: match.index, to });
+    opening.lastIndex = to;
+  }
+  return found;
+}
+
+/** A prompt without what it quotes: the words of others are not to be obeyed. */
 export function instructionsOf(prompt: string): string {
-  return prompt.replace(quoted, "");
+  let at = 0;
+  const own = quotations(prompt).map(({ from, to }) => {
+    const before = prompt.slice(at, from);
+    at = to;
+    return before;
+  });
+  return [...own, prompt.slice(at)].join("");
 }
 
 /** The question, also where it is wrapped in instructions. */
 export function asked(prompt: string): string {
   const wrapped =
-    /<question[^>\n]*>\s*(\S[^\n]*)/i.exec(prompt)?.[1] ?? /\bquestion: *\n?(\S[^\n]*)/i.exec(prompt)?.[1];
-  const line = wrapped ?? /\S[^\n]*/.exec(prompt)?.[0] ?? "";
+    quotations(prompt).find(({ tag }) => /^question\b/i.test(tag))?.text ??
+    /\bquestion: *\n?(\S[^\n]*)/i.exec(prompt)?.[1];
+  const line = /\S[^\n]*/.exec(wrapped ?? prompt)?.[0].slice(0, 300) ?? "";
   const plain = line.replace(/^["“”'<>\s]+|["“”'<>\s?.!]+$/g, "");
   return plain.length > 140 ? `${plain.slice(0, 137).trimEnd()}...` : plain;
 }

@@ -12,7 +12,7 @@ export type ObjectFinder = (text: string) => Json | undefined;
 export function objectFinder(schema: JsonObject): ObjectFinder {
   const shape = z.fromJSONSchema(schema);
   return (text) => {
-    const block = /```(?:json)?\s*\n([\s\S]*?)\n\s*```/.exec(text)?.[1];
+    const block = text.split("```", 2)[1]?.replace(/^json/, "");
     const braces = text.slice(text.indexOf("{"), text.lastIndexOf("}") + 1);
     return [text, block, braces]
       .map((candidate) => (candidate ? parse(candidate) : undefined))

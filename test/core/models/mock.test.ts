@@ -57,6 +57,25 @@ describe("an answer", () => {
     },
   );
 
+  test.each([
+    ["tags that never close", "<a>".repeat(60_000)],
+    ["labels that never close", '<a label="Response A">'.repeat(10_000)],
+    ["questions within questions", "<question".repeat(25_000)],
+    ["nothing but marks", `${"?".repeat(200_000)}x`],
+    ["nothing but lines", "\n".repeat(200_000)],
+    ["headings only", "Response A:\n".repeat(20_000)],
+  ])("does not keep a worker busy with %s", async (_, content) => {
+    const begun = performance.now();
+
+    await asks(atOnce, {
+      model: "mock:athena",
+      system: "End with FINAL RANKING:",
+      messages: [{ role: "user", content }],
+    });
+
+    expect(performance.now() - begun).toBeLessThan(1_000);
+  });
+
   test("arrives word by word at a human pace, and whole", async () => {
     const deltas: string[] = [];
     const begun = performance.now();
