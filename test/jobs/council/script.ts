@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { submit } from "../../../core/engine/submit.ts";
 import type { Model, ModelAnswer, ModelRequest } from "../../../core/models/model.ts";
 import type { JobKey } from "../../../core/protocol/job.ts";
+import type { Services } from "../../../core/services.ts";
 import { council } from "../../../jobs/council/council.ts";
 import type { CouncilResult } from "../../../jobs/council/result.ts";
 import { jobs } from "../../../jobs/index.ts";
@@ -89,9 +90,9 @@ const deployment = {
 };
 
 /** A council on the real engine, in memory and in virtual time. */
-export function chamber(script: Script = {}) {
+export function chamber(script: Script = {}, world: Partial<Pick<Services, "model" | "deployment">> = {}) {
   const model = scripted(script);
-  const self = engine(council, { model, deployment });
+  const self = engine(council, { model, deployment, ...world });
 
   const convene = async (input: object = {}, conversationId?: string): Promise<JobKey> => {
     const request = {
