@@ -40,7 +40,7 @@ export type PassOptions = {
   logger: Logger;
 };
 
-type EngineServices = Omit<Services, "sockets" | "watches" | "keys" | "deployment">;
+export type EngineServices = Omit<Services, "sockets" | "watches" | "keys" | "deployment">;
 
 /** How long a job function may wait for something that is not a step before it is taken for stuck. */
 const stuckMs = 30_000;

@@ -2,15 +2,14 @@ import { BatchProcessor, EventType, processPartialResponse } from "@aws-lambda-p
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import type { Logger } from "../../core/engine/context.ts";
 import type { Jobs } from "../../core/engine/job-type.ts";
-import { pass } from "../../core/engine/pass.ts";
+import { type EngineServices, pass } from "../../core/engine/pass.ts";
 import { parseWakeUp } from "../../core/queue/queue.ts";
-import type { Services } from "../../core/services.ts";
 
 /**
  * Carries all jobs of its batch at the same time: jobs that wait for models together share one bill. What a pass
  * ends in is never an error; only a store that stays silent sends a message back to the queue.
  */
-export function worker(services: Services, jobs: Jobs, logger: Logger) {
+export function worker(services: EngineServices, jobs: Jobs, logger: Logger) {
   const processor = new BatchProcessor(EventType.SQS);
   return async (event: SQSEvent, context: Context): Promise<SQSBatchResponse> => {
     const deadline = services.now() + context.getRemainingTimeInMillis();
