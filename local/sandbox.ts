@@ -41,7 +41,8 @@ export class Sandbox {
   #settle: ((message: Message | { kind: "gone" }) => void) | undefined;
   #ready: Promise<boolean>;
   #gone = false;
-  #lastLine = "";
+  /** What the runtime client logged before it gave up, for the one who wanted to invoke. */
+  #initError: { errorType: string; errorMessage: string } | undefined;
 
   constructor(plan: SandboxPlan, onOutput: (line: string) => void, onGone: () => void) {
     const startedAt = performance.now();
@@ -64,7 +65,7 @@ export class Sandbox {
     this.pid = this.#process.pid ?? -1;
     for (const stream of [this.#process.stdout!, this.#process.stderr!]) {
       createInterface({ input: stream }).on("line", (line) => {
-        this.#lastLine = line;
+        if (this.initMs === undefined) this.#initError ??= errorIn(line);
         onOutput(line);
       });
     }
@@ -106,7 +107,11 @@ export class Sandbox {
     timeoutMs: number,
   ): Promise<Invoked> {
     if (!(await this.#ready)) {
-      return exit("Runtime.ExitError", `The function did not start: ${this.#lastLine || this.#ending()}`);
+      const { errorType, errorMessage } = this.#initError ?? {
+        errorType: "Runtime.ExitError",
+        errorMessage: this.#ending(),
+      };
+      return exit(errorType, `The function did not start: ${errorMessage}`);
     }
     let timedOut = false;
     const timer = setTimeout(() => {
@@ -177,6 +182,17 @@ export class Sandbox {
     return signalCode
       ? `Runtime exited with error: signal: ${signalCode}`
       : `Runtime exited ${exitCode === 0 ? "without providing a reason" : `with error: exit status ${exitCode}`}`;
+  }
+}
+
+/** The error in a line of the runtime client's log, in either format. */
+function errorIn(line: string): { errorType: string; errorMessage: string } | undefined {
+  try {
+    const logged = JSON.parse(line.slice(line.indexOf("{")));
+    const error = logged.message?.errorType ? logged.message : logged;
+    return typeof error.errorType === "string" ? error : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -80,14 +80,24 @@ test.each([
   expect(next).toEqual({ ok: true, payload: "well" });
 });
 
-test("a function that cannot be loaded says why", async () => {
-  const { cloud } = await fixtureCloud(one(`import "nowhere"; export const handler = async () => {};`));
+test.each(["Text", "JSON"])(
+  "a function that cannot be loaded says why, with logs as %s",
+  async (LogFormat) => {
+    const { cloud } = await fixtureCloud(
+      one(`throw new TypeError("no BUCKET"); export const handler = async () => {};`, {
+        LoggingConfig: { LogFormat },
+      }),
+    );
 
-  const outcome = await cloud.lambdas.invoke("Subject", {});
+    const outcome = await cloud.lambdas.invoke("Subject", {});
 
-  expect(outcome).toMatchObject({ ok: false, kind: "exit" });
-  expect(JSON.stringify(outcome)).toContain("did not start");
-});
+    expect(outcome).toEqual({
+      ok: false,
+      kind: "exit",
+      error: { errorType: "TypeError", errorMessage: "The function did not start: no BUCKET" },
+    });
+  },
+);
 
 const slow = `export const handler = async ({ ms = 0 }) => {
   await new Promise((resolve) => setTimeout(resolve, ms));
