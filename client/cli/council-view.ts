@@ -43,6 +43,8 @@ export type CouncilView = {
   endedAt?: number;
   progress?: Progress;
   calls: ModelCall[];
+  /** Known from the input, which names it: a step says only that it is the chairman's. */
+  chairman: string;
   usage: Usage;
   mock: boolean;
   degraded: boolean;
@@ -58,6 +60,7 @@ export function newCouncil(jobId: string): CouncilView {
     status: "pending",
     title: "",
     calls: [],
+    chairman: "chairman",
     usage: noUsage,
     mock: false,
     degraded: false,
@@ -77,11 +80,14 @@ export function applyToCouncil(council: CouncilView, news: EventView | DeltaView
   if ("degraded" in event && event.degraded) next.degraded = true;
   if ("mock" in event && event.mock) next.mock = true;
   switch (event.kind) {
-    case "job.submitted":
+    case "job.submitted": {
+      const { members, chairman } = ("json" in event.input ? event.input.json : {}) as JsonObject;
       next.title = event.title;
       next.startedAt = event.at;
-      next.calls = seats("json" in event.input ? event.input.json : null);
+      next.calls = seats(members);
+      if (typeof chairman === "string") next.chairman = chairman;
       return next;
+    }
     case "step.started":
       return event.steps.reduce(
         (all, { step }) =>
@@ -124,8 +130,7 @@ export function applyToCouncil(council: CouncilView, news: EventView | DeltaView
 }
 
 /** The members wait from the beginning. Who ranks and who concludes is known when they begin. */
-function seats(input: Json): ModelCall[] {
-  const members = (input as JsonObject | null)?.members;
+function seats(members: Json | undefined): ModelCall[] {
   if (!Array.isArray(members)) return [];
   const steps = new Map<string, number>();
   return members.map((member) => {
@@ -146,7 +151,7 @@ function withCall(council: CouncilView, step: string, change: (call: ModelCall) 
   const known: ModelCall = council.calls[at] ?? {
     stage,
     row,
-    name: rest.join("/").replace(/^fallback:/, "") || "chairman",
+    name: rest.join("/").replace(/^fallback:/, "") || council.chairman,
     state: "waiting",
     characters: 0,
   };

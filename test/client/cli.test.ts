@@ -40,7 +40,13 @@ const council: JobEvent[] = [
     title: "Why is the sky blue?",
     description: "",
     tags: [],
-    input: { json: { question: "Why is the sky blue?", members: ["mock:ada", "mock:blaise", "mock:clara"] } },
+    input: {
+      json: {
+        question: "Why is the sky blue?",
+        members: ["mock:ada", "mock:blaise", "mock:clara"],
+        chairman: "mock:zeno",
+      },
+    },
     by: "k",
   },
   { kind: "job.claimed", by: "w" },
@@ -152,7 +158,7 @@ describe("a council on the terminal", () => {
     expect(lines[0]).toBe("Council: Why is the sky blue?");
     expect(lines).toContain("Answers: mock:ada answered  0.5 s  312 tokens  $0.0021");
     expect(lines).toContain("Answers: mock:clara failed  503");
-    expect(lines.at(-1)).toContain("Final answer: chairman answered");
+    expect(lines.at(-1)).toContain("Final answer: mock:zeno answered");
   });
 });
 
