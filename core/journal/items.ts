@@ -34,7 +34,7 @@ export function entryItem(entry: Entry, kept: Kept): Item {
   );
 }
 
-type EntryItem = { pk: string; sk: string; at: number; by: string; token: string; body: Packed };
+export type EntryItem = { pk: string; sk: string; at: number; by: string; token: string; body: Packed };
 
 export function entryOf(item: EntryItem): Entry {
   return {

@@ -1,0 +1,284 @@
+import {
+  GetCommand,
+  PutCommand,
+  QueryCommand,
+  type QueryCommandInput,
+  TransactWriteCommand,
+  type TransactWriteCommandInput,
+  UpdateCommand,
+} from "@aws-sdk/lib-dynamodb";
+import { conversationWrites } from "../conversations/dynamo.ts";
+import { type DynamoTable, failedConditions, isConditionFailure, listPage, standingItem } from "../dynamo.ts";
+import type { Item } from "../pack.ts";
+import { Conflict } from "../protocol/error.ts";
+import { type Entry, lastSeq } from "../protocol/event.ts";
+import type { JobKey, JobRecord } from "../protocol/job.ts";
+import type { Services } from "../services.ts";
+import { jobOf, jobPartition, table as names, tenantPartition } from "../table.ts";
+import {
+  deltasItem,
+  type EntryItem,
+  entryItem,
+  entryOf,
+  entrySortKey,
+  type HeadItem,
+  headItem,
+  headKey,
+  headOf,
+  idempotencyItem,
+} from "./items.ts";
+import type { DueJob, Journal, Reading } from "./journal.ts";
+
+type Writes = NonNullable<TransactWriteCommandInput["TransactItems"]>;
+type Stored = Record<string, unknown> & { pk: string; sk: string };
+
+const isNew = {
+  ConditionExpression: "attribute_not_exists(pk)",
+  ReturnValuesOnConditionCheckFailure: "ALL_OLD",
+} as const;
+
+/** The journal in a DynamoDB table. */
+export function dynamoJournal(
+  table: DynamoTable,
+  { settings, now }: Pick<Services, "settings" | "now">,
+): Journal {
+  const { client, name, call } = table;
+
+  const put = (item: Item) => ({ Put: { TableName: name, Item: item } });
+  const putNew = (item: Item) => ({ Put: { TableName: name, Item: item, ...isNew } });
+  const transact = (writes: Writes) =>
+    call(() => client.send(new TransactWriteCommand({ TransactItems: writes })));
+
+  async function query(input: Omit<QueryCommandInput, "TableName">) {
+    const page = await call(() => client.send(new QueryCommand({ TableName: name, ...input })));
+    return { items: (page.Items ?? []) as Stored[], next: page.LastEvaluatedKey };
+  }
+
+  /** Entries, HEAD and watches lie side by side in this order, so one request reads what is new and how it stands. */
+  const fromEntry = (job: JobKey, seq: number) => ({
+    ConsistentRead: true,
+    KeyConditionExpression: "pk = :pk AND sk BETWEEN :first AND :last",
+    ExpressionAttributeValues: {
+      ":pk": jobPartition(job),
+      ":first": entrySortKey(seq),
+      ":last": `${names.prefixes.watch}~`,
+    },
+  });
+
+  /** The entry that begins before event `seq` and reaches it, if there is one. */
+  async function entryAround(job: JobKey, seq: number): Promise<Entry | undefined> {
+    const { items } = await query({
+      ConsistentRead: true,
+      KeyConditionExpression: "pk = :pk AND sk BETWEEN :first AND :last",
+      ExpressionAttributeValues: {
+        ":pk": jobPartition(job),
+        ":first": entrySortKey(1),
+        ":last": entrySortKey(seq - 1),
+      },
+      ScanIndexForward: false,
+      Limit: 1,
+    });
+    const entry = items[0] && entryOf(items[0] as EntryItem);
+    return entry && lastSeq(entry) >= seq ? entry : undefined;
+  }
+
+  async function readOnce(job: JobKey, after: number, limit: number | undefined): Promise<Reading> {
+    const range = fromEntry(job, after + 1);
+    let { items, next } = await query({ ...range, ...(limit === undefined ? {} : { Limit: limit }) });
+    const entries = items.filter(isEntry).map((item) => entryOf(item as EntryItem));
+    const headAt = items.find(({ sk }) => sk === headKey) as HeadItem | undefined;
+    const head = headAt && headOf(headAt);
+
+    // `after` is nearly always the end of an entry. It is not when a client chose it.
+    const aligned =
+      after === 0 || entries[0]?.seq === after + 1 || (entries.length === 0 && head?.seq === after);
+    const around = aligned ? undefined : await entryAround(job, after + 1);
+    if (around) entries.unshift(around);
+    if (limit !== undefined && entries.length > limit) {
+      return { entries: entries.slice(0, limit), more: true, deltasWanted: false };
+    }
+    if (!head) return { entries, more: next !== undefined, deltasWanted: false };
+
+    let deltasWanted = wantsDeltas(items);
+    while (next && !deltasWanted) {
+      ({ items, next } = await query({ ...range, ExclusiveStartKey: next }));
+      deltasWanted = wantsDeltas(items);
+    }
+    return { entries, head, more: false, deltasWanted };
+  }
+
+  function wantsDeltas(items: Stored[]): boolean {
+    const moment = now() / 1000;
+    return items.some(
+      ({ sk, deltas, ttl }) => sk.startsWith(names.prefixes.watch) && deltas === true && Number(ttl) > moment,
+    );
+  }
+
+  return {
+    async create({ entry, head, idempotency, conversation }) {
+      const first = entryItem(entry, settings);
+      const claim: Writes = idempotency
+        ? [
+            {
+              Put: {
+                TableName: name,
+                Item: idempotencyItem(entry, idempotency),
+                // The table forgets expired items only after days.
+                ConditionExpression: "attribute_not_exists(pk) OR expires_at <= :now",
+                ExpressionAttributeValues: { ":now": now() },
+                ReturnValuesOnConditionCheckFailure: "ALL_OLD",
+              },
+            },
+          ]
+        : [];
+      const writes: Writes = [
+        putNew(first),
+        ...claim,
+        put(headItem(head, settings)),
+        ...(conversation ? conversationWrites(name, conversation) : []),
+      ];
+      try {
+        await transact(writes);
+        return { end: "stored" };
+      } catch (error) {
+        const failed = failedConditions(error);
+        if (!failed.some(Boolean)) throw error;
+        // A try whose answer got lost: it was all written then, so every condition fails now.
+        const standing = failed[0]?.item as EntryItem | undefined;
+        if (standing?.token === entry.token) return { end: "stored" };
+        if (failed[0]) throw new Conflict(`Job ${entry.jobId} exists already`);
+        const claimed =
+          idempotency && (failed[1]?.item as { job_id: string; fingerprint: string } | undefined);
+        if (claimed) return { end: "duplicate", jobId: claimed.job_id, fingerprint: claimed.fingerprint };
+        return { end: "conversation changed" };
+      }
+    },
+
+    async append(entry, along = {}) {
+      const item = entryItem(entry, settings);
+      try {
+        if (along.head || along.conversation) {
+          await transact([
+            putNew(item),
+            ...(along.head ? [put(headItem(along.head, settings))] : []),
+            ...(along.conversation ? conversationWrites(name, along.conversation) : []),
+          ]);
+        } else {
+          await call(() => client.send(new PutCommand({ TableName: name, Item: item, ...isNew })));
+        }
+        return { end: "stored" };
+      } catch (error) {
+        const failed = failedConditions(error);
+        const standing = standingItem<EntryItem>(error) ?? (failed[0]?.item as EntryItem | undefined);
+        if (standing) return { end: "taken", entry: entryOf(standing) };
+        if (failed.some(Boolean)) return { end: "conversation changed" };
+        throw error;
+      }
+    },
+
+    async read(job, after, limit) {
+      const reading = await readOnce(job, after, limit);
+      const last = reading.entries.at(-1);
+      // A query is no snapshot: an entry may have been written, and HEAD replaced, while it went by.
+      if (!reading.head || reading.head.seq <= Math.max(after, last ? lastSeq(last) : 0)) return reading;
+      if (last) return { entries: reading.entries, more: true, deltasWanted: false };
+      return readOnce(job, after, limit);
+    },
+
+    async head(job) {
+      const { Item } = await call(() =>
+        client.send(
+          new GetCommand({
+            TableName: name,
+            Key: { pk: jobPartition(job), sk: headKey },
+            ConsistentRead: true,
+          }),
+        ),
+      );
+      return Item && headOf(Item as HeadItem);
+    },
+
+    renew(head) {
+      return happened(() =>
+        client.send(
+          new PutCommand({
+            TableName: name,
+            Item: headItem(head, settings),
+            ConditionExpression: "lease_by = :by AND seq <= :seq",
+            ExpressionAttributeValues: { ":by": head.lease?.by ?? "", ":seq": head.seq },
+          }),
+        ),
+      );
+    },
+
+    async list(tenant, { status, type, ...page }) {
+      const { found, ...rest } = await listPage(
+        table,
+        tenantPartition(tenant),
+        (jobId) => ({ pk: jobPartition({ tenant, jobId }), sk: headKey }),
+        page,
+        (item): JobRecord | undefined => {
+          const head = headOf(item as HeadItem);
+          return (!status || head.status === status) && (!type || head.type === type) ? head : undefined;
+        },
+      );
+      return { jobs: found, ...rest };
+    },
+
+    async due(moment, limit) {
+      const { name: index, partitionKey, sortKey } = names.indexes.due;
+      const shards = Array.from({ length: settings.dueShards }, (_, shard) =>
+        query({
+          IndexName: index,
+          KeyConditionExpression: "#shard = :shard AND #at <= :now",
+          ExpressionAttributeNames: { "#shard": partitionKey, "#at": sortKey },
+          ExpressionAttributeValues: { ":shard": String(shard), ":now": moment },
+          Limit: limit,
+        }),
+      );
+      return (await Promise.all(shards))
+        .flatMap(({ items }) => items)
+        .flatMap(({ pk, [sortKey]: due }): DueJob[] => {
+          const job = jobOf(pk);
+          return job ? [{ ...job, due: Number(due) }] : [];
+        })
+        .sort((a, b) => a.due - b.due)
+        .slice(0, limit);
+    },
+
+    postpone(job, to) {
+      return happened(() =>
+        client.send(
+          new UpdateCommand({
+            TableName: name,
+            Key: { pk: jobPartition(job), sk: headKey },
+            UpdateExpression: "SET due_at = :to",
+            ConditionExpression: "due_at = :seen",
+            ExpressionAttributeValues: { ":to": to, ":seen": job.due },
+          }),
+        ),
+      );
+    },
+
+    async putDeltas(job, deltas) {
+      const [first, ...others] = deltas;
+      if (!first) return;
+      const item = deltasItem(job, [first, ...others], now(), settings);
+      await call(() => client.send(new PutCommand({ TableName: name, Item: item })));
+    },
+  };
+
+  async function happened(send: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await call(send);
+      return true;
+    } catch (error) {
+      if (isConditionFailure(error)) return false;
+      throw error;
+    }
+  }
+}
+
+function isEntry({ sk }: Stored): boolean {
+  return sk.startsWith(names.prefixes.entry);
+}

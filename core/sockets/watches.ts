@@ -1,0 +1,169 @@
+import {
+  BatchWriteCommand,
+  DeleteCommand,
+  PutCommand,
+  QueryCommand,
+  UpdateCommand,
+} from "@aws-sdk/lib-dynamodb";
+import { type DynamoTable, isConditionFailure } from "../dynamo.ts";
+import type { Millis } from "../protocol/json.ts";
+import type { Services } from "../services.ts";
+import { jobPartition, table as names, tenantPartition, tenantWatchesPartition } from "../table.ts";
+import type { Watch, Watches } from "./sockets.ts";
+
+type WatchItem = {
+  pk: string;
+  sk: string;
+  at: Millis;
+  deltas: boolean;
+  batch: boolean;
+  until: Millis;
+  ttl: number;
+};
+
+/** What BatchWriteItem takes at once. */
+const batchWrites = 25;
+
+/**
+ * Watches in the table. Each lies in the partition of what it watches, so that a journal's reader meets it on the
+ * way; the connection's own item lists its watches, for the limit and for the end.
+ */
+export function dynamoWatches(
+  { client, name, call }: DynamoTable,
+  { settings, now }: Pick<Services, "settings" | "now">,
+): Watches {
+  const partitionOf = (tenant: string, what: { jobId: string } | "mine") =>
+    what === "mine" ? tenantWatchesPartition(tenant) : jobPartition({ tenant, jobId: what.jobId });
+  const connectionAt = (tenant: string, connectionId: string) => ({
+    pk: `${tenantPartition(tenant)}#X#${connectionId}`,
+    sk: "X",
+  });
+  const watchAt = (partition: string, connectionId: string) => ({
+    pk: partition,
+    sk: names.prefixes.watch + connectionId,
+  });
+
+  const removeWatch = (partition: string, connectionId: string) =>
+    call(() => client.send(new DeleteCommand({ TableName: name, Key: watchAt(partition, connectionId) })));
+
+  /** @returns false when the connection has as many as it may. */
+  async function count(
+    tenant: string,
+    partition: string,
+    connectionId: string,
+    ttl: number,
+  ): Promise<boolean> {
+    try {
+      await call(() =>
+        client.send(
+          new UpdateCommand({
+            TableName: name,
+            Key: connectionAt(tenant, connectionId),
+            UpdateExpression: "ADD watches :this SET #ttl = :ttl",
+            ConditionExpression:
+              "attribute_not_exists(watches) OR contains(watches, :partition) OR size(watches) < :most",
+            ExpressionAttributeNames: { "#ttl": names.ttl },
+            ExpressionAttributeValues: {
+              ":this": new Set([partition]),
+              ":partition": partition,
+              ":most": settings.maxWatchesPerConnection,
+              ":ttl": ttl,
+            },
+          }),
+        ),
+      );
+      return true;
+    } catch (error) {
+      if (isConditionFailure(error)) return false;
+      throw error;
+    }
+  }
+
+  async function watching(partition: string): Promise<Watch[]> {
+    const watches: Watch[] = [];
+    let start: Record<string, unknown> | undefined;
+    do {
+      const page = await call(() =>
+        client.send(
+          new QueryCommand({
+            TableName: name,
+            ConsistentRead: true,
+            KeyConditionExpression: "pk = :pk AND begins_with(sk, :watch)",
+            ExpressionAttributeValues: { ":pk": partition, ":watch": names.prefixes.watch },
+            ExclusiveStartKey: start,
+          }),
+        ),
+      );
+      const moment = now() / 1000;
+      for (const item of (page.Items ?? []) as WatchItem[]) {
+        // The table removes what has expired only after days.
+        if (item.ttl > moment) watches.push(watchOf(item));
+      }
+      start = page.LastEvaluatedKey;
+    } while (start);
+    return watches;
+  }
+
+  return {
+    async add(tenant, what, watch) {
+      const partition = partitionOf(tenant, what);
+      const ttl = Math.ceil(watch.at / 1000) + settings.watchKeptSeconds;
+      const { connectionId, at, deltas, batch, authorisedUntil: until } = watch;
+      const item: WatchItem = { ...watchAt(partition, connectionId), at, deltas, batch, until, ttl };
+      // Side by side rather than in a transaction: half the price, one round trip, and a leftover expires.
+      const [counted] = await Promise.all([
+        count(tenant, partition, connectionId, ttl),
+        call(() => client.send(new PutCommand({ TableName: name, Item: item }))),
+      ]);
+      if (!counted) await removeWatch(partition, connectionId);
+      return counted;
+    },
+
+    async remove(tenant, what, connectionId) {
+      const partition = partitionOf(tenant, what);
+      await Promise.all([
+        removeWatch(partition, connectionId),
+        call(() =>
+          client.send(
+            new UpdateCommand({
+              TableName: name,
+              Key: connectionAt(tenant, connectionId),
+              UpdateExpression: "DELETE watches :this",
+              ExpressionAttributeValues: { ":this": new Set([partition]) },
+            }),
+          ),
+        ),
+      ]);
+    },
+
+    async removeAll(tenant, connectionId) {
+      const { Attributes } = await call(() =>
+        client.send(
+          new DeleteCommand({
+            TableName: name,
+            Key: connectionAt(tenant, connectionId),
+            ReturnValues: "ALL_OLD",
+          }),
+        ),
+      );
+      const partitions = [...((Attributes?.watches as Set<string> | undefined) ?? [])];
+      let deletes = partitions.map((partition) => ({
+        DeleteRequest: { Key: watchAt(partition, connectionId) },
+      }));
+      while (deletes.length > 0) {
+        const batch = deletes.splice(0, batchWrites);
+        const { UnprocessedItems } = await call(() =>
+          client.send(new BatchWriteCommand({ RequestItems: { [name]: batch } })),
+        );
+        deletes = [...((UnprocessedItems?.[name] ?? []) as typeof deletes), ...deletes];
+      }
+    },
+
+    ofJob: (job) => watching(jobPartition(job)),
+    ofTenant: (tenant) => watching(tenantWatchesPartition(tenant)),
+  };
+}
+
+function watchOf({ sk, at, deltas, batch, until }: WatchItem): Watch {
+  return { connectionId: sk.slice(names.prefixes.watch.length), at, deltas, batch, authorisedUntil: until };
+}
