@@ -1,0 +1,42 @@
+import { test as base } from "vitest";
+import { type Convoke, convoke } from "../../client/index.ts";
+import type { Principal } from "../../core/keys/keys.ts";
+import { type Cloud, type CloudOptions, startCloud } from "../../local/cloud.ts";
+import { createKey } from "../../local/keys.ts";
+import { synthesize } from "../../local/synthesize.ts";
+
+/** The whole system, as `npm start` runs it, in memory and for one test file. */
+export interface TestCloud extends Cloud {
+  key: string;
+  /** Of the tenant that `key` belongs to. */
+  client: Convoke;
+  /** A key and client of another tenant, or with fewer rights. */
+  as(principal: Pick<Principal, "tenant"> & Partial<Principal>): Promise<{ key: string; client: Convoke }>;
+}
+
+export async function startTestCloud(options: Partial<CloudOptions> = {}): Promise<TestCloud> {
+  const cloud = await startCloud({
+    assembly: await synthesize(),
+    scheduleScale: 12,
+    ...options,
+    environment: { MOCK_LATENCY_MS: "20", ...options.environment },
+  });
+  const as: TestCloud["as"] = async (principal) => {
+    const key = await createKey(cloud, principal);
+    return { key, client: convoke({ url: cloud.http, key }) };
+  };
+  return { ...cloud, ...(await as({ tenant: "test" })), as };
+}
+
+/** `test("...", async ({ cloud }) => ...)`: one cloud for all tests of a file. */
+export const test = base.extend<{ cloud: TestCloud }>({
+  cloud: [
+    // biome-ignore lint/correctness/noEmptyPattern: vitest reads the names of other fixtures from this pattern
+    async ({}, use) => {
+      const cloud = await startTestCloud();
+      await use(cloud);
+      await cloud.stop();
+    },
+    { scope: "file" },
+  ],
+});
