@@ -7,8 +7,6 @@ import { env } from "../core/config.ts";
 import { table as names } from "../core/table.ts";
 import type { Environment } from "./environment.ts";
 
-type Index = keyof typeof names.indexes;
-
 /** The table of record: journals, job records, watches, keys, conversations. Its stream is the live feed. */
 export class Journal extends Construct {
   readonly table: Table;
@@ -42,16 +40,8 @@ export class Journal extends Construct {
     });
   }
 
-  grantRead(fn: LambdaFunction, ...indexes: Index[]): void {
+  grantRead(fn: LambdaFunction): void {
     this.grant(fn, ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"]);
-    for (const index of indexes) {
-      fn.addToRolePolicy(
-        new PolicyStatement({
-          actions: ["dynamodb:Query"],
-          resources: [`${this.table.tableArn}/index/${names.indexes[index].name}`],
-        }),
-      );
-    }
   }
 
   grantWrite(fn: LambdaFunction): void {
@@ -60,13 +50,27 @@ export class Journal extends Construct {
       "dynamodb:UpdateItem",
       "dynamodb:DeleteItem",
       "dynamodb:BatchWriteItem",
-      "dynamodb:ConditionCheckItem",
     ]);
+  }
+
+  grantIndex(fn: LambdaFunction, index: keyof typeof names.indexes): void {
+    fn.addToRolePolicy(
+      new PolicyStatement({
+        actions: ["dynamodb:Query"],
+        resources: [`${this.table.tableArn}/index/${names.indexes[index].name}`],
+      }),
+    );
   }
 
   /** To find who watches, and to forget who has left. */
   grantWatches(fn: LambdaFunction): void {
-    this.grant(fn, ["dynamodb:Query", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"]);
+    this.grant(fn, ["dynamodb:Query", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]);
+  }
+
+  /** To find what is due, and to move it. */
+  grantDue(fn: LambdaFunction): void {
+    this.grantIndex(fn, "due");
+    this.grant(fn, ["dynamodb:GetItem", "dynamodb:UpdateItem"]);
   }
 
   grantStream(fn: LambdaFunction): void {

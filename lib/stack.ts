@@ -31,7 +31,8 @@ export class ConvokeStack extends Stack {
     const sweeper = new Sweeper(this, "Sweeper", plan);
 
     // A request becomes a job in the journal, then a message.
-    journal.grantRead(api.fn, "list");
+    journal.grantRead(api.fn);
+    journal.grantIndex(api.fn, "list");
     journal.grantWrite(api.fn);
     payloads.grantReadWrite(api.fn);
     queue.grantSend(api.fn);
@@ -56,8 +57,7 @@ export class ConvokeStack extends Stack {
 
     // Behind all of them: what is overdue or was given up is decided anew.
     sweeper.consume(queue);
-    journal.grantRead(sweeper.fn, "due");
-    journal.grantWrite(sweeper.fn);
+    journal.grantDue(sweeper.fn);
     queue.grantSend(sweeper.fn);
 
     if (environment.production) {

@@ -19,8 +19,8 @@ export class Sweeper extends Construct {
       memorySize: 512,
       timeout: Duration.seconds(50),
     });
-    const rule = new Rule(this, "Clock", {
-      schedule: rate(plan.environment.settings.sweepSeconds),
+    const rule = new Rule(this, "EveryMinute", {
+      schedule: Schedule.rate(Duration.minutes(1)),
       targets: [new Target(this.fn, { retryAttempts: 0, maxEventAge: Duration.seconds(60) })],
     });
     excuse(rule, "Serverless-EventBusDLQ", "A sweep that failed or came late is made good by the next one");
@@ -38,11 +38,4 @@ export class Sweeper extends Construct {
       excuseQueueSource(mapping);
     }
   }
-}
-
-/** EventBridge counts in minutes. The embedded cloud, whose sweeps are shorter, also understands seconds. */
-function rate(seconds: number): Schedule {
-  return seconds % 60 === 0
-    ? Schedule.rate(Duration.seconds(seconds))
-    : Schedule.expression(`rate(${seconds} seconds)`);
 }

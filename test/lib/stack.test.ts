@@ -24,6 +24,7 @@ let local: Template;
 
 beforeAll(async () => {
   vi.stubEnv("CDK_VALIDATION", "false");
+  vi.stubEnv("CDK_CONTEXT_JSON", undefined);
   directory = mkdtempSync(join(tmpdir(), "convoke-bundles-"));
   bundles = await bundle(directory);
   [dev, prod, local] = ["dev", "prod", "local"].map((name) => synthesize(bundles, { env: name })) as [
@@ -168,14 +169,10 @@ describe("event sources", () => {
     );
   });
 
-  test("a sweep is due every minute, sooner on a laptop, and never made up for", () => {
-    for (const [template, expression] of [
-      [dev, "rate(1 minute)"],
-      [prod, "rate(1 minute)"],
-      [local, "rate(5 seconds)"],
-    ] as const) {
+  test("a sweep is due every minute, and one that failed is not repeated", () => {
+    for (const template of all()) {
       const { ScheduleExpression, Targets } = template.one("AWS::Events::Rule").Properties;
-      expect(ScheduleExpression).toBe(expression);
+      expect(ScheduleExpression).toBe("rate(1 minute)");
       expect(Targets).toEqual([
         expect.objectContaining({
           Arn: { "Fn::GetAtt": [functionOf(template, "sweeper").id, "Arn"] },
@@ -286,9 +283,18 @@ describe("rights", () => {
       ["sqs:ReceiveMessage", "sqs:DeleteMessage", "bedrock:InvokeModel", "execute-api:ManageConnections"],
     ],
     ["worker", ["execute-api:ManageConnections", "dynamodb:GetRecords"]],
-    ["progress", ["dynamodb:PutItem", "dynamodb:UpdateItem", "sqs:ReceiveMessage", "s3:GetObject"]],
+    ["progress", ["dynamodb:PutItem", "sqs:ReceiveMessage", "s3:GetObject"]],
     ["sockets", ["sqs:SendMessage", "s3:PutObject", "bedrock:InvokeModel"]],
-    ["sweeper", ["bedrock:InvokeModel", "execute-api:ManageConnections", "dynamodb:GetRecords"]],
+    [
+      "sweeper",
+      [
+        "dynamodb:PutItem",
+        "dynamodb:DeleteItem",
+        "bedrock:InvokeModel",
+        "execute-api:ManageConnections",
+        "dynamodb:GetRecords",
+      ],
+    ],
   ] as const)("%s cannot do what is another's work", (name, others) => {
     const may = prod.rights(functionOf(prod, name)).flatMap(({ Action }) => list(Action));
     for (const other of others) expect(may).not.toContain(other);
