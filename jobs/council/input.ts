@@ -112,10 +112,8 @@ export type Member = {
 export function membersOf(council: Council): Member[] {
   const names = numbered(council.members, "#");
   // A slash would open another level of the path, and `#` is the engine's own way to number steps.
-  const steps = numbered(
-    names.map((name) => name.replace(/[^A-Za-z0-9_.:-]+/g, "-")),
-    "-",
-  );
+  const safe = council.members.map((model) => model.replace(/[^A-Za-z0-9_.:-]+/g, "-"));
+  const steps = numbered(safe, "-");
   return council.members.map((model, index) => {
     const name = names[index]!;
     const system = [council.system ?? [], council.personas?.[name] ?? []].flat().join("\n\n");

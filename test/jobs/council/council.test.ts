@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { newConversation } from "../../../core/conversations/conversation.ts";
 import { ModelError } from "../../../core/models/errors.ts";
 import { StepFailed } from "../../../core/protocol/error.ts";
+import { applyEntry, type Entry } from "../../../core/protocol/event.ts";
 import { councilResult } from "../../../jobs/council/result.ts";
 import { chamber, members, promptOf, shownIn, structured } from "./script.ts";
 
@@ -378,7 +379,7 @@ test("a model that sits twice has two names, two steps and two votes", async () 
   expect(started.map(({ step }) => step).filter((step) => step.startsWith("stage1/"))).toEqual([
     "stage1/test:a-b",
     "stage1/test:a-b-2",
-    "stage1/test:a-b-2-2",
+    "stage1/test:a-b-3",
   ]);
 });
 
@@ -490,6 +491,33 @@ test("of a long conversation the newest exchanges are remembered that fit", asyn
 
   const questions = asked[0]!.messages.filter(({ role }) => role === "user").map(({ content }) => content);
   expect(questions).toEqual(["Two?", "Three?", "Four?"]);
+});
+
+test("taken up by another worker after any entry of its journal, a council ends alike and asks nothing twice", async () => {
+  const script = { "answer test:ben": down, "chair test:chair": down };
+  const undisturbed = chamber(script);
+  const { key, result } = await undisturbed.council();
+  const entries = await undisturbed.entries(key);
+
+  for (let kept = 1; kept < entries.length; kept += 1) {
+    const { services, asked, toEnd, result: resultOf, time } = chamber(script);
+    // Ids are counted, and a second worker's must not be those of the first.
+    for (let used = 0; used < 1_000; used += 1) services.newId();
+    const [first, ...others] = entries.slice(0, kept) as [Entry, ...Entry[]];
+    await services.journal.create({
+      entry: first,
+      head: { ...applyEntry(undefined, first), due: time.now() },
+    });
+    for (const entry of others) await services.journal.append(entry);
+
+    await toEnd(key);
+
+    expect(await resultOf(key)).toEqual(result);
+    const settled = others
+      .flatMap(({ events }) => events)
+      .filter(({ kind }) => kind === "step.completed" || kind === "step.failed");
+    expect(asked).toHaveLength(undisturbed.asked.length - settled.length);
+  }
 });
 
 test("mock answers are marked wherever they are shown", async () => {

@@ -43,7 +43,7 @@ const alphabetical: Says = (_request, shown) =>
   structured(shown.toSorted((a, b) => (a.text < b.text ? -1 : 1)).map(({ label }) => label));
 
 /** Models that say what a script says. Remembers what they were asked. */
-export function scripted(script: Script): Model & { asked: ModelRequest[] } {
+function scripted(script: Script): Model & { asked: ModelRequest[] } {
   const asked: ModelRequest[] = [];
   return {
     asked,
