@@ -15,12 +15,23 @@ export type ClientMessage =
 
 /** Server to client. Frames stay under the frame limit: what is larger carries a `ref` to fetch over HTTP. */
 export type ServerMessage =
-  | { type: "watching"; job_id: string; head: number; status: JobStatus; progress: JobView["progress"] }
+  | BatchedMessage
+  | { type: "batch"; messages: BatchedMessage[] }
   | { type: "watching"; scope: "mine" }
-  | LiveMessage
-  | { type: "batch"; messages: LiveMessage[] }
   | { type: "pong"; job_id?: string; head?: number }
   | { type: "error"; code: string; message: string; job_id?: string };
+
+/** What a watcher may be sent several of in one frame. */
+export type BatchedMessage = WatchingMessage | LiveMessage;
+
+/** The answer to a `watch`, before anything that is replayed. */
+export type WatchingMessage = {
+  type: "watching";
+  job_id: string;
+  head: number;
+  status: JobStatus;
+  progress: JobView["progress"];
+};
 
 /** What a watcher is sent without asking for each. */
 export type LiveMessage = JobMessage | DeltaMessage;

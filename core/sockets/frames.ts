@@ -1,4 +1,4 @@
-import type { JobMessage, LiveMessage } from "../protocol/message.ts";
+import type { BatchedMessage, JobMessage } from "../protocol/message.ts";
 
 const batchStart = '{"type":"batch","messages":[';
 const batchEnd = "]}";
@@ -9,7 +9,7 @@ const batchEnd = "]}";
  * @param limit - bytes of the largest frame: API Gateway closes a connection that is sent more than 32 KB in one.
  */
 export function frames(
-  messages: LiveMessage[],
+  messages: BatchedMessage[],
   { batch, limit }: { batch: boolean; limit: number },
 ): string[] {
   const texts = messages.map((message) => text(message, limit));
@@ -35,12 +35,13 @@ export function frames(
   return packed;
 }
 
-function text(message: LiveMessage, limit: number): string {
+function text(message: BatchedMessage, limit: number): string {
   const whole = JSON.stringify(message);
   // A character takes at most three bytes for each of its UTF-16 units, so most messages need no counting.
-  if (whole.length * 3 <= limit || Buffer.byteLength(whole) <= limit || message.type === "delta")
-    return whole;
-  return JSON.stringify(byReference(message));
+  if (whole.length * 3 <= limit || Buffer.byteLength(whole) <= limit) return whole;
+  return message.type === "delta" || message.type === "watching"
+    ? whole
+    : JSON.stringify(byReference(message));
 }
 
 /** The same message without what may be large: who gets it fetches the event, which the journal holds, over HTTP. */

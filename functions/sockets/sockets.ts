@@ -3,7 +3,12 @@ import { currentJob } from "../../core/engine/job-reading.ts";
 import { Forbidden, NotFound, ServiceError, Unauthorized } from "../../core/protocol/error.ts";
 import { applyEntry, lastSeq, recorded } from "../../core/protocol/event.ts";
 import type { JobKey, JobRecord } from "../../core/protocol/job.ts";
-import { type ClientMessage, type ServerMessage, subprotocol } from "../../core/protocol/message.ts";
+import {
+  type BatchedMessage,
+  type ClientMessage,
+  type ServerMessage,
+  subprotocol,
+} from "../../core/protocol/message.ts";
 import { progressView, toMessage } from "../../core/protocol/wire.ts";
 import type { Services } from "../../core/services.ts";
 import { frames } from "../../core/sockets/frames.ts";
@@ -126,21 +131,22 @@ export function sockets(services: SocketServices, admission: Admission, logger: 
     const head = page.entries
       .filter((entry) => entry.seq > stored.seq)
       .reduce(applyEntry, stored) as JobRecord;
-    await reply.send({
-      type: "watching",
-      job_id: job.jobId,
-      head: head.seq,
-      status: head.status,
-      progress: progressView(head),
-    });
+    let messages: BatchedMessage[] = [
+      {
+        type: "watching",
+        job_id: job.jobId,
+        head: head.seq,
+        status: head.status,
+        progress: progressView(head),
+      },
+    ];
     for (;;) {
-      const messages = page.entries
-        .flatMap(recorded)
-        .filter((event) => event.seq > after)
-        .map((event) => toMessage(job.jobId, event));
+      const events = page.entries.flatMap(recorded).filter((event) => event.seq > after);
+      messages.push(...events.map((event) => toMessage(job.jobId, event)));
       for (const frame of frames(messages, { batch, limit: services.settings.frameBytes })) {
         await reply.sendFrame(frame);
       }
+      messages = [];
       const last = page.entries.at(-1);
       if (!page.more || !last || reply.broken) return;
       page = await services.journal.read(job, lastSeq(last), pageEntries);

@@ -163,11 +163,19 @@ test("a watcher that understands batches is sent a replay in as few frames as fi
 
   const sizes = answer.map((message) => Buffer.byteLength(JSON.stringify(message)));
   expect(Math.max(...sizes)).toBeLessThanOrEqual(services.settings.frameBytes);
-  expect(answer.map((message) => message.type)).toEqual(["watching", "batch", "batch", "batch"]);
+  expect(answer.map((message) => message.type)).toEqual(["batch", "batch", "batch"]);
   const seqs = answer.flatMap((message) =>
-    message.type === "batch" ? message.messages.map((one) => "seq" in one && one.seq) : [],
+    message.type === "batch" ? message.messages.map((one) => ("seq" in one ? one.seq : one.type)) : [],
   );
-  expect(seqs).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  expect(seqs).toEqual(["watching", 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+});
+
+test("a short replay is the function's return value, without a request to the connection", async () => {
+  const { services, say, write } = door();
+  await write("j1", [claimed]);
+  const answer = await say({ type: "watch", job_id: "j1", batch: true });
+  expect(answer).toMatchObject([{ type: "batch", messages: [{ type: "watching" }, { seq: 1 }, { seq: 2 }] }]);
+  expect(services.sockets.sent.get("c1")).toEqual([]);
 });
 
 test("an event that is larger than a frame carries a reference in place of its values", async () => {
