@@ -6,7 +6,7 @@ export const functionNames = ["api", "worker", "progress", "sockets", "sweeper"]
 export type FunctionName = (typeof functionNames)[number];
 
 /** A folder that is one function's code, whole: its entry point and the chunks that it reaches. */
-export type Bundle = {
+type Bundle = {
   directory: string;
   handler: string;
   /** Names of the npm packages that are in it. */
