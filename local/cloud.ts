@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type DynamoEngine, startDynamo } from "./dynamo-engine.ts";
@@ -7,6 +7,7 @@ import { type FaultProxy, startFaultProxy } from "./faults.ts";
 import { type Gateway, type GatewayLimits, startGateway } from "./gateway.ts";
 import { type Log, openLog } from "./log.ts";
 import { type FunctionCounts, type PooledFunction, SandboxPools } from "./pool.ts";
+import { commandLine } from "./processes.ts";
 import { provision } from "./provision.ts";
 import { type LocalQueue, type QueueEngine, startQueues } from "./queue-engine.ts";
 import { type EventSource, startQueueSource } from "./queue-source.ts";
@@ -221,9 +222,16 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
 /** Logical ids end in a hash of eight digits. */
 const hashSuffix = /[0-9A-F]{8}$/;
 
+/** A directory that goes with the cloud; those of runners that were killed go now. */
 function memoryDirectory(): string {
   const parent = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
-  return mkdtempSync(join(parent, "convoke-"));
+  for (const name of readdirSync(parent)) {
+    const [, pid] = /^convoke-memory-(\d+)-/.exec(name) ?? [];
+    if (pid && commandLine(Number(pid)) === undefined) {
+      rmSync(join(parent, name), { recursive: true, force: true });
+    }
+  }
+  return mkdtempSync(join(parent, `convoke-memory-${process.pid}-`));
 }
 
 function pooled(
