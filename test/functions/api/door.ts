@@ -5,6 +5,7 @@ import { pass } from "../../../core/engine/pass.ts";
 import type { Scope } from "../../../core/keys/keys.ts";
 import { type MemoryOverrides, memoryServices } from "../../../core/memory.ts";
 import { StepFailed } from "../../../core/protocol/error.ts";
+import type { Services } from "../../../core/services.ts";
 import { api, type DoorSettings, type HttpEvent } from "../../../functions/api/api.ts";
 import { type AnyRoute, pathsOf } from "../../../functions/api/route.ts";
 import { routes } from "../../../functions/api/routes.ts";
@@ -96,15 +97,23 @@ export type Asking = {
   headers?: Record<string, string>;
 };
 
+/** What lives in the table: kept there instead of in memory, when given. */
+export type TableServices = Pick<Services, "journal" | "conversations" | "keys" | "newId">;
+
 /** The API on in-memory services, asked as API Gateway asks it. Every answer is checked against the route table. */
 export async function door(
-  options: { services?: Partial<MemoryOverrides>; settings?: Partial<DoorSettings> } = {},
+  options: {
+    services?: Partial<MemoryOverrides>;
+    settings?: Partial<DoorSettings>;
+    table?: TableServices;
+  } = {},
 ) {
   const jobs = registry([oldOracle, oracle, sleeper, failing, form]);
   const services = memoryServices({
     model: { generate: () => Promise.reject(new Error("These jobs call no model")) },
     ...options.services,
   });
+  Object.assign(services, options.table);
   const lines: { message: string; fields: object }[] = [];
   const log = (message: string, fields: object = {}) => void lines.push({ message, fields });
   const handler = api(
