@@ -79,6 +79,25 @@ export function dynamoWatches(
     }
   }
 
+  async function uncount(tenant: string, partition: string, connectionId: string): Promise<void> {
+    try {
+      await call(() =>
+        client.send(
+          new UpdateCommand({
+            TableName: name,
+            Key: connectionAt(tenant, connectionId),
+            UpdateExpression: "DELETE watches :this",
+            // An update would bring back the item of a connection that has gone, without an expiry.
+            ConditionExpression: "attribute_exists(pk)",
+            ExpressionAttributeValues: { ":this": new Set([partition]) },
+          }),
+        ),
+      );
+    } catch (error) {
+      if (!isConditionFailure(error)) throw error;
+    }
+  }
+
   async function watching(partition: string): Promise<Watch[]> {
     const watches: Watch[] = [];
     let start: Record<string, unknown> | undefined;
@@ -121,19 +140,7 @@ export function dynamoWatches(
 
     async remove(tenant, what, connectionId) {
       const partition = partitionOf(tenant, what);
-      await Promise.all([
-        removeWatch(partition, connectionId),
-        call(() =>
-          client.send(
-            new UpdateCommand({
-              TableName: name,
-              Key: connectionAt(tenant, connectionId),
-              UpdateExpression: "DELETE watches :this",
-              ExpressionAttributeValues: { ":this": new Set([partition]) },
-            }),
-          ),
-        ),
-      ]);
+      await Promise.all([removeWatch(partition, connectionId), uncount(tenant, partition, connectionId)]);
     },
 
     async removeAll(tenant, connectionId) {

@@ -1,0 +1,57 @@
+import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { expect, test } from "vitest";
+import { load, store } from "../../core/payloads/payloads.ts";
+import { NotFound, Unavailable } from "../../core/protocol/error.ts";
+import { inBothWorlds } from "../support/worlds.ts";
+
+const job = { tenant: "acme", jobId: "j-1" };
+
+inBothWorlds((world, engines) => {
+  test("what was put is got, whatever letters it is made of", async () => {
+    const { payloads } = world();
+    const json = JSON.stringify({ text: "naïve 🚀 ".repeat(10_000) });
+    const ref = await payloads.put(job, json);
+    expect(ref).toEqual({
+      key: `acme/j-1/${ref.sha256}`,
+      bytes: Buffer.byteLength(json),
+      sha256: ref.sha256,
+    });
+    expect(await payloads.get(ref)).toBe(json);
+  });
+
+  test("the same value under the same job is the same object", async () => {
+    const { payloads } = world();
+    expect(await payloads.put(job, "[1]")).toEqual(await payloads.put(job, "[1]"));
+  });
+
+  test("jobs and tenants have prefixes that no name can leave", async () => {
+    const { payloads } = world();
+    const mine = await payloads.put({ tenant: "a/b", jobId: "c" }, "1");
+    const theirs = await payloads.put({ tenant: "a", jobId: "b/c" }, "1");
+    expect(mine.key).not.toBe(theirs.key);
+  });
+
+  test("a payload that is gone is not found", async () => {
+    const ref = { key: "acme/j-1/none", bytes: 1, sha256: "none" };
+    await expect(world().payloads.get(ref)).rejects.toThrow(NotFound);
+  });
+
+  test("bytes that do not match their hash are never given out", async () => {
+    const { payloads } = world();
+    const ref = await payloads.put(job, '"right"');
+    if (engines) {
+      await new S3Client().send(new PutObjectCommand({ Bucket: "contracts", Key: ref.key, Body: '"wrong"' }));
+    } else {
+      (payloads as unknown as { objects: Map<string, string> }).objects.set(ref.key, '"wrong"');
+    }
+    await expect(payloads.get(ref)).rejects.toThrow(Unavailable);
+  });
+
+  test("only a value above the inline limit leaves the journal", async () => {
+    const { payloads } = world();
+    expect(await store(payloads, job, "x".repeat(98), 100)).toEqual({ json: "x".repeat(98) });
+    const stored = await store(payloads, job, "x".repeat(99), 100);
+    expect(stored).toHaveProperty("ref.bytes", 101);
+    expect(await load(payloads, stored)).toBe("x".repeat(99));
+  });
+});
