@@ -27,12 +27,30 @@ export type FunctionCounts = {
   billedMs: number;
 };
 
+/**
+ * How many sandboxes of a function start at the same time. A burst is served by those that are warm, and by more only
+ * as long as it lasts: a laptop that starts forty processes at once answers nobody for ten seconds.
+ */
+const startsAtOnce = 2;
+
+export type InvokeOptions = {
+  wait?: boolean;
+  /** The chain of events that this one belongs to. */
+  lineage?: Lineage;
+  /** For the log: `3 messages`. */
+  about?: string;
+  /** Nobody needs to read that it went well. */
+  routine?: boolean;
+};
+
 type Pool = {
   fn: PooledFunction;
   /** The most recently used is last and the first to be used again, so that the others can be given up. */
   idle: Sandbox[];
   all: Set<Sandbox>;
   busy: number;
+  /** Sandboxes that are not ready yet. */
+  starting: number;
   waiting: (() => void)[];
   counts: FunctionCounts;
 };
@@ -64,6 +82,7 @@ export class SandboxPools implements Lambdas {
           idle: [],
           all: new Set(),
           busy: 0,
+          starting: 0,
           waiting: [],
           counts: { invocations: 0, errors: 0, coldStarts: 0, billedMs: 0 },
         },
@@ -79,7 +98,7 @@ export class SandboxPools implements Lambdas {
   async invoke(
     functionId: string,
     event: unknown,
-    { wait = false, lineage = noLineage, about }: { wait?: boolean; lineage?: Lineage; about?: string } = {},
+    { wait = false, lineage = noLineage, about, routine = false }: InvokeOptions = {},
   ): Promise<Invoked> {
     const pool = this.#pool(functionId);
     const { fn, counts } = pool;
@@ -88,8 +107,12 @@ export class SandboxPools implements Lambdas {
       return refuse("error", "RequestEntityTooLargeException", `${fn.label}: the event is larger than 6 MB`);
     }
     const limit = fn.reservedConcurrency ?? Number.POSITIVE_INFINITY;
-    while (pool.busy >= limit) {
-      if (!wait || limit === 0) return refuse("throttled", "TooManyRequestsException", "Rate Exceeded.");
+    for (;;) {
+      const full = pool.busy >= limit;
+      if (full && (!wait || limit === 0)) {
+        return refuse("throttled", "TooManyRequestsException", "Rate Exceeded.");
+      }
+      if (this.#stopped || (!full && (pool.idle.length > 0 || pool.starting < startsAtOnce))) break;
       await new Promise<void>((resolve) => pool.waiting.push(resolve));
     }
     if (this.#stopped) return refuse("throttled", "ServiceException", "The embedded cloud is stopping");
@@ -113,7 +136,7 @@ export class SandboxPools implements Lambdas {
     counts.invocations++;
     counts.billedMs += Math.ceil(tookMs);
     if (!outcome.ok) counts.errors++;
-    this.#report(fn, tookMs, warm ? undefined : sandbox.initMs, outcome, about);
+    this.#report(fn, tookMs, warm ? undefined : sandbox.initMs, outcome, about, routine);
 
     if (pool.all.has(sandbox)) {
       if (this.#freeze) sandbox.freeze();
@@ -161,6 +184,7 @@ export class SandboxPools implements Lambdas {
 
   #start(pool: Pool): Sandbox {
     pool.counts.coldStarts++;
+    pool.starting++;
     const { label } = pool.fn;
     const sandbox = new Sandbox(
       pool.fn.plan(),
@@ -172,6 +196,10 @@ export class SandboxPools implements Lambdas {
       },
     );
     pool.all.add(sandbox);
+    void sandbox.ready().then(() => {
+      pool.starting--;
+      pool.waiting.shift()?.();
+    });
     this.#state.addProcess(sandbox.pid, "convoke-lambda");
     return sandbox;
   }
@@ -191,11 +219,13 @@ export class SandboxPools implements Lambdas {
     coldMs: number | undefined,
     outcome: Invoked,
     about: string | undefined,
+    routine: boolean,
   ): void {
     const cold = coldMs === undefined ? "" : `  cold start ${Math.round(coldMs)} ms`;
     const end = outcome.ok ? "ok" : `${outcome.error.errorType}: ${outcome.error.errorMessage}`;
     this.#log.line(
       `${fn.label.padEnd(9)}${String(Math.round(tookMs)).padStart(6)} ms  ${about ? `${about}  ` : ""}${end}${cold}`,
+      { routine: routine && outcome.ok },
     );
   }
 }

@@ -16,7 +16,7 @@ import { type Logger, type StepOutcome, toMillis } from "./context.ts";
 import { DeltaFeed } from "./deltas.ts";
 import type { AnyJobType, Jobs } from "./job-type.ts";
 import { backoff } from "./retry.ts";
-import { type Divergence, idempotencyKey, type Operation, type Outcome, Run } from "./run.ts";
+import { type Divergence, idempotencyKey, type Operation, type Outcome, PaidFailure, Run } from "./run.ts";
 
 /** How a pass over a job ended. None of these is an error: the message that asked for the pass has done its work. */
 export type PassEnd =
@@ -384,14 +384,15 @@ class LivePass {
     };
   }
 
-  private failed(operation: Operation, error: unknown): Settled {
+  private failed(operation: Operation, thrown: unknown): Settled {
+    const [error, usage] = thrown instanceof PaidFailure ? [thrown.cause, thrown.usage] : [thrown];
     const { settings, random, now } = this.services;
     const { path, attempt } = operation;
     const failure = failureOf(error, { step: path, attempt });
     operation.failures += 1;
     const strategy = operation.call?.config.retryStrategy ?? backoff(settings, random);
     const again = strategy(error, operation.failures);
-    const event = { kind: "step.failed", step: path, attempt, failure } as const;
+    const event = { kind: "step.failed", step: path, attempt, failure, ...(usage ? { usage } : {}) } as const;
     this.options.logger.warn("step failed", {
       job_id: this.job.jobId,
       step: path,

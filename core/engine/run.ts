@@ -56,6 +56,15 @@ export type Divergence = { step: string; message: string };
 
 export type Finished = { ok: true; value: unknown } | { ok: false; error: unknown };
 
+/** A call that had an answer, and therefore its price, but not one that will do. */
+export class PaidFailure extends Error {
+  readonly usage: Usage;
+  constructor(cause: unknown, usage: Usage) {
+    super("The answer will not do", { cause });
+    this.usage = usage;
+  }
+}
+
 type World = {
   model: Model;
   logger: Logger;
@@ -224,7 +233,11 @@ export class Run {
                 ...(deltas ? { onDelta: (text) => world.onDelta(at, step.attempt, text) } : {}),
               };
               const { usage, mock, ...answer } = await world.model.generate(asked, options);
-              check?.({ ...answer, usage });
+              try {
+                check?.({ ...answer, usage });
+              } catch (error) {
+                throw new PaidFailure(error, usage);
+              }
               return {
                 result: answer as Json,
                 usage,

@@ -471,3 +471,25 @@ test("HEAD equals the fold of the journal whenever the job is at rest", async ()
   await atRest();
   expect((await job.services.journal.head(key))?.due).toBeUndefined();
 });
+
+test("an answer that was paid for and will not do is counted", async () => {
+  const usage = { model_calls: 1, input_tokens: 10, output_tokens: 5, cost_usd: 0.01 };
+  const job = engine(
+    jobOf(async (ctx) =>
+      ctx.generate(
+        "ask",
+        { model: "mock:any", messages: [{ role: "user", content: "?" }] },
+        {
+          check: () => {
+            throw new StepFailed("answer_empty", "nothing");
+          },
+        },
+      ),
+    ),
+    { model: { generate: async ({ model }) => ({ text: "", model, finish: "stop", usage }) } },
+  );
+  const key = await job.submit();
+  const ended = await job.toEnd(key);
+  expect(ended.failure).toMatchObject({ code: "answer_empty" });
+  expect(ended.usage).toEqual(usage);
+});
