@@ -57,6 +57,8 @@ export function environmentOf(node: Node): Environment {
       [env.councilChairmen]: text("councilChairmen"),
       [env.titleModel]: text("titleModel"),
       [env.modelPrices]: text("modelPrices"),
+      [env.openaiBaseUrl]: text("openaiBaseUrl"),
+      [env.anthropicBaseUrl]: text("anthropicBaseUrl"),
     }),
     moreModels: list("moreModels"),
     access: present({
