@@ -2,8 +2,8 @@ import { createWriteStream, type WriteStream } from "node:fs";
 
 /** What the runner tells: to the terminal, and with everything the functions wrote to a file. */
 export interface Log {
-  /** For whoever sits in front of it. */
-  line(text: string): void;
+  /** For whoever sits in front of it; what is `routine` only with `verbose`. */
+  line(text: string, options?: { routine?: boolean }): void;
   /** What a function wrote itself. */
   output(functionName: string, text: string): void;
   close(): Promise<void>;
@@ -16,9 +16,9 @@ export function openLog(options: { file?: string; print?: (text: string) => void
     : undefined;
   const timed = (text: string) => `${new Date().toTimeString().slice(0, 8)}.${milliseconds()} ${text}`;
   return {
-    line(text) {
+    line(text, { routine = false } = {}) {
       const line = timed(text);
-      print(line);
+      if (verbose || !routine) print(line);
       file?.write(`${line}\n`);
     },
     output(functionName, text) {

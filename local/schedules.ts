@@ -50,7 +50,7 @@ export function startSchedules(
     if (!enabled) return undefined;
     return setInterval(() => {
       lambdas
-        .invoke(id, event(), { about: "on schedule" })
+        .invoke(id, event(), { about: "on schedule", routine: true })
         .catch((error: unknown) => log.line(`schedule ${name}: ${error}`));
     }, everyMs);
   });
