@@ -226,6 +226,21 @@ describe("functions", () => {
     expect(functionOf(prod, "worker").Properties.Timeout).toBe(settings.aws.workerTimeoutSeconds);
   });
 
+  test("the api, which chooses a job's models, and the worker, which may call them, were told the same", () => {
+    const told = {
+      [env.councilMembers]: "bedrock:amazon.nova-pro-v1:0,openai:gpt-4.1",
+      [env.councilChairmen]: "openai:gpt-4.1",
+      [env.titleModel]: "bedrock:amazon.nova-lite-v1:0",
+    };
+    const template = synthesize(bundles, {
+      councilMembers: told[env.councilMembers],
+      councilChairmen: told[env.councilChairmen],
+      titleModel: told[env.titleModel],
+    });
+    for (const name of ["api", "worker"] as const)
+      expect(variables(functionOf(template, name))).toMatchObject(told);
+  });
+
   test("no secret of whoever deploys gets into a template", () => {
     vi.stubEnv(env.openaiApiKey, "sk-secret-of-the-deployer");
     vi.stubEnv(env.anthropicApiKey, "sk-ant-secret-of-the-deployer");
