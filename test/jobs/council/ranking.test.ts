@@ -113,12 +113,13 @@ describe("the marker and the list", () => {
     expect(parseRanking(text, labels)).toEqual([]);
   });
 
-  test("cost no more time than the text is long", () => {
-    const started = performance.now();
-    for (const piece of ["FINAL RANKING:\n", "\n", "#", "1. ", "Response ", "final ranking (", " \t"])
-      parseRanking(piece.repeat(100_000), labels);
-    expect(performance.now() - started).toBeLessThan(2_000);
-  });
+  // Quadratic work on texts of this size would outlast the test by minutes.
+  test.each(["FINAL RANKING:\n", "\n", "#", "1. ", "Response ", "final ranking (", " \t"])(
+    "are read in linear time from a text that is all %j",
+    (piece) => {
+      expect(parseRanking(piece.repeat(300_000), labels)).toEqual([]);
+    },
+  );
 });
 
 describe("a ballot that comes back", () => {
