@@ -7,11 +7,14 @@ import { environmentOf } from "./environment.ts";
 /** CDK's own switch. The embedded cloud starts with it off: whoever waits for it wants the template, not an opinion. */
 const validated = process.env.CDK_VALIDATION !== "false";
 
+// CDK itself reads its context too, but only once it has been loaded.
+const { jobs } = JSON.parse(process.env.CDK_CONTEXT_JSON ?? "{}") as { jobs?: string };
+
 // Most of the time is spent on loading CDK. So it is compiled once for all runs, and while it loads, esbuild, which is
 // a process of its own, builds the functions.
 enableCompileCache();
 const [bundles, { App, Validations }, { ConvokeStack }] = await Promise.all([
-  bundle(join(process.env.CDK_OUTDIR ?? "build", "functions")),
+  bundle(join(process.env.CDK_OUTDIR ?? "build", "functions"), jobs),
   import("aws-cdk-lib/core"),
   import("./stack.ts"),
 ]);

@@ -30,6 +30,16 @@ const englishOnly: Plugin = {
   },
 };
 
+/** Has the functions find another registry of job types where they import their own. */
+function jobsFrom(path: string): Plugin {
+  return {
+    name: "jobs-from",
+    setup({ onResolve }) {
+      onResolve({ filter: /^\.\.\/\.\.\/jobs\/index\.ts$/ }, () => ({ path: resolve(root, path) }));
+    },
+  };
+}
+
 /** Packages that are still CommonJS call `require`, which an ES module does not have. */
 const banner = 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);';
 
@@ -39,8 +49,9 @@ const banner = 'import{createRequire}from"node:module";const require=createRequi
  * Splitting is not only for sharing: without it, lazily imported code runs before what it depends on, and the SDK's
  * unused credential providers are parsed at every cold start.
  * @param outdir - receives one folder per function.
+ * @param jobs - a module that exports `jobs`, from the project's root.
  */
-export async function bundle(outdir: string): Promise<Bundles> {
+export async function bundle(outdir: string, jobs = "jobs/index.ts"): Promise<Bundles> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: root,
     entryPoints: Object.fromEntries(functionNames.map((name) => [name, `functions/${name}/handler.ts`])),
@@ -57,7 +68,7 @@ export async function bundle(outdir: string): Promise<Bundles> {
     // The SDK's CommonJS build, which `main` names, is half as large again.
     mainFields: ["module", "main"],
     banner: { js: banner },
-    plugins: [englishOnly],
+    plugins: [englishOnly, jobsFrom(jobs)],
     legalComments: "none",
     metafile: true,
     write: false,

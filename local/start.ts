@@ -10,6 +10,7 @@ const usage = `npm start -- [options]
   --port <number>     where it listens, 0 for any free port (4000)
   --data <directory>  where everything is kept (.convoke)
   --memory            keep nothing
+  --context <n=v>     a setting of the stack, as in docs/deploying.md; may be repeated
   --aws-limits        AWS's own poll rates and delays instead of this machine's best
   --verbose           show what the functions log`;
 
@@ -19,6 +20,7 @@ function readArguments() {
       port: { type: "string", default: "4000" },
       data: { type: "string", default: ".convoke" },
       memory: { type: "boolean", default: false },
+      context: { type: "string", short: "c", multiple: true, default: [] },
       "aws-limits": { type: "boolean", default: false },
       verbose: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -27,7 +29,15 @@ function readArguments() {
   const port = Number(values.port);
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new Error(`--port ${values.port} is no port`);
-  return { ...values, port };
+  const context = Object.fromEntries(
+    values.context.map((setting) => {
+      const [, name, value] = /^(\w+)=(.*)$/s.exec(setting) ?? [];
+      if (name === undefined || value === undefined)
+        throw new Error(`--context ${setting} is not name=value`);
+      return [name, value] as const;
+    }),
+  );
+  return { ...values, port, context };
 }
 
 const since = (startedAt: number) => `${((performance.now() - startedAt) / 1000).toFixed(2)} s`;
@@ -38,8 +48,10 @@ async function main(): Promise<void> {
   // The data holds keys and whatever people ask.
   process.umask(0o077);
 
+  await useProfile();
+
   const synthesisAt = performance.now();
-  const assembly = await synthesize();
+  const assembly = await synthesize(options.context);
   console.log(`template and bundles: ${relative(process.cwd(), assembly)} (${since(synthesisAt)})`);
 
   const bootAt = performance.now();
@@ -69,6 +81,19 @@ async function main(): Promise<void> {
   console.log(`ready ${JSON.stringify(ready)}`);
 }
 
+/** Functions are given keys, as on AWS; a profile is of the person who starts them. */
+async function useProfile(): Promise<void> {
+  if (!process.env.AWS_PROFILE || process.env.AWS_ACCESS_KEY_ID) return;
+  const { DynamoDBClient } = await import("@aws-sdk/client-dynamodb");
+  const { credentials } = new DynamoDBClient({ region: "us-east-1" }).config;
+  const { accessKeyId, secretAccessKey, sessionToken } = await credentials();
+  Object.assign(process.env, {
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    ...(sessionToken ? { AWS_SESSION_TOKEN: sessionToken } : {}),
+  });
+}
+
 /** Made at the first start and kept with the data, so that a restart invalidates nothing. */
 async function firstKey(cloud: Cloud): Promise<string> {
   const kept = cloud.state.get("key");
@@ -93,7 +118,9 @@ function stopOnSignals(cloud: Cloud): void {
   }
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
+main().catch((error: NodeJS.ErrnoException) => {
+  const taken =
+    error.code === "EADDRINUSE" && "that port is in use; choose another with --port, 0 for any free one";
+  console.error(taken || error.message);
   process.exit(1);
 });

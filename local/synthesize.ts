@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -16,10 +16,12 @@ const kept = 4;
 /**
  * Synthesizes the CDK app for this machine, or finds that it has been done: the directory is named after the sources'
  * paths, sizes and times. CDK's template validation is left to the checks; it would take longer than all of this.
+ * @param context - settings as in docs/deploying.md. A module of `jobs` may import anything from anywhere, so with one
+ * everything is always built anew.
  * @returns the directory of the cloud assembly. It appears whole or not at all, so any number may ask at a time.
  */
-export async function synthesize(): Promise<string> {
-  const directory = join(out, `local-${fingerprint()}`);
+export async function synthesize(context: Record<string, string> = {}): Promise<string> {
+  const directory = join(out, `local-${fingerprint(context)}`);
   if (existsSync(directory)) return directory;
   const unfinished = join(out, `local-unfinished-${process.pid}`);
   rmSync(unfinished, { recursive: true, force: true });
@@ -30,7 +32,7 @@ export async function synthesize(): Promise<string> {
         ...process.env,
         CDK_OUTDIR: unfinished,
         CDK_VALIDATION: "false",
-        CDK_CONTEXT_JSON: JSON.stringify({ env: "local" }),
+        CDK_CONTEXT_JSON: JSON.stringify({ ...context, env: "local" }),
       },
     });
     renameSync(unfinished, directory);
@@ -44,8 +46,8 @@ export async function synthesize(): Promise<string> {
   return directory;
 }
 
-function fingerprint(): string {
-  const hash = createHash("sha256");
+function fingerprint(context: Record<string, string>): string {
+  const hash = createHash("sha256").update(JSON.stringify([context, context.jobs && randomUUID()]));
   for (const source of sources) {
     const path = join(root, source);
     const files = statSync(path).isDirectory()
