@@ -286,16 +286,15 @@ function runtimeEnvironment(
 
 /** Of the runner's own environment: what chooses and pays for models, and nothing else. */
 const passed =
-  /^(AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|PROFILE|REGION|DEFAULT_REGION|CONFIG_FILE|SHARED_CREDENTIALS_FILE|BEARER_TOKEN_BEDROCK|CA_BUNDLE)|(OPENAI|ANTHROPIC|BEDROCK|COUNCIL|MOCK)_.*|TITLE_MODEL|LOG_LEVEL|HOME|PATH|LANG|NODE_EXTRA_CA_CERTS|HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy)$/;
+  /^(AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|REGION|DEFAULT_REGION|BEARER_TOKEN_BEDROCK)|(OPENAI|ANTHROPIC|BEDROCK|COUNCIL|MOCK)_.*|TITLE_MODEL|LOG_LEVEL|HOME|PATH|LANG|NODE_EXTRA_CA_CERTS|HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy)$/;
 
 function passedThrough(from: NodeJS.ProcessEnv): Record<string, string> {
   const own = Object.fromEntries(
     Object.entries(from).filter((entry): entry is [string, string] => passed.test(entry[0])),
   );
-  const dummies: Record<string, string> =
-    own.AWS_ACCESS_KEY_ID || own.AWS_PROFILE
-      ? {}
-      : { AWS_ACCESS_KEY_ID: "local", AWS_SECRET_ACCESS_KEY: "local" };
+  const dummies: Record<string, string> = own.AWS_ACCESS_KEY_ID
+    ? {}
+    : { AWS_ACCESS_KEY_ID: "local", AWS_SECRET_ACCESS_KEY: "local" };
   return { AWS_REGION: region, AWS_DEFAULT_REGION: region, ...dummies, ...own };
 }
 

@@ -15,13 +15,17 @@ const setpriv = process.platform === "linux" ? onPath("setpriv") : undefined;
 /**
  * Starts a program that must not outlive this process, not even a kill -9 of it. Where the kernel can see to that
  * (Linux), it does; elsewhere a shell that holds a pipe of ours kills the program when the pipe breaks.
+ *
+ * The program is out of reach of Ctrl-C, which a terminal sends to everybody: it ends when this process decides to.
  */
 export function spawnBound(program: string, args: string[], options: SpawnOptions): ChildProcess {
-  if (setpriv) return spawn(setpriv, ["--pdeathsig", "KILL", program, ...args], options);
-  const child = spawn(program, args, options);
+  const apart: SpawnOptions = { ...options, detached: true };
+  if (setpriv) return spawn(setpriv, ["--pdeathsig", "KILL", program, ...args], apart);
+  const child = spawn(program, args, apart);
   if (child.pid !== undefined) {
     const watchdog = spawn("sh", ["-c", `cat >/dev/null; kill -9 ${child.pid}`], {
       stdio: ["pipe", "ignore", "ignore"],
+      detached: true,
     });
     child.once("exit", () => watchdog.kill("SIGKILL"));
     watchdog.unref();

@@ -90,7 +90,8 @@ export class Sandbox {
         onGone();
       };
       this.#process.once("exit", gone);
-      this.#process.once("error", gone);
+      // Also what comes of talking to a process that has just ended.
+      this.#process.on("error", gone);
     });
   }
 

@@ -8,23 +8,26 @@ import { commandLine } from "../../local/processes.ts";
 import { synthesize } from "../../local/synthesize.ts";
 import { eventually } from "../support/eventually.ts";
 
-type Started = { child: ChildProcess; ready: { http: string; ws: string; key: string } };
+type Started = { child: ChildProcess; ready: { http: string; ws: string; key: string }; lines: string[] };
 
 async function start(...options: string[]): Promise<Started> {
   await synthesize();
   const child = spawn(process.execPath, ["local/start.ts", "--port", "0", ...options], {
     cwd: join(import.meta.dirname, "../.."),
     stdio: ["ignore", "pipe", "pipe"],
+    // A process group of its own, like that of a command in a terminal.
+    detached: true,
   });
   onTestFinished(() => void child.kill("SIGKILL"));
   const lines: string[] = [];
   const output = createInterface({ input: child.stdout! });
+  output.on("line", (line) => lines.push(line));
   createInterface({ input: child.stderr! }).on("line", (line) => lines.push(line));
   const ready = await new Promise<string>((resolve, reject) => {
     output.on("line", (line) => line.startsWith("ready ") && resolve(line));
     child.once("exit", () => reject(new Error(lines.join("\n"))));
   });
-  return { child, ready: JSON.parse(ready.slice("ready ".length)) };
+  return { child, ready: JSON.parse(ready.slice("ready ".length)), lines };
 }
 
 const ended = (child: ChildProcess) =>
@@ -44,11 +47,13 @@ test("npm start answers, keeps its key with the data over a restart, and leaves 
     headers: { authorization: `Bearer ${first.ready.key}` },
   });
   const children = childrenOf(first.child.pid!);
-  first.child.kill("SIGINT");
+  // What a terminal does at Ctrl-C: everybody in the group is told.
+  process.kill(-first.child.pid!, "SIGINT");
   const code = await ended(first.child);
   const second = await start("--data", data);
 
   expect([health.status, mine.status, code]).toEqual([200, 200, 0]);
+  expect(first.lines.filter((line) => line.includes("engine ended"))).toEqual([]);
   expect(first.ready.ws).toMatch(/^ws:\/\/127\.0\.0\.1:\d+\/ws$/);
   expect(children.length).toBeGreaterThanOrEqual(2);
   expect(children.filter((pid) => commandLine(pid) !== undefined)).toEqual([]);
