@@ -11,7 +11,7 @@ import { dynamoJournal } from "./journal/dynamo.ts";
 import type { Journal } from "./journal/journal.ts";
 import { dynamoKeys } from "./keys/dynamo.ts";
 import type { Keys } from "./keys/keys.ts";
-import { type Deployment, deploymentOf } from "./models/deployment.ts";
+import type { Deployment } from "./models/deployment.ts";
 import type { Model } from "./models/model.ts";
 import type { Payloads } from "./payloads/payloads.ts";
 import type { Millis } from "./protocol/json.ts";
@@ -45,7 +45,7 @@ export interface Services {
  * What every client has in common. Silence ends long before the function's own time does, and a second try of the
  * SDK costs less than a second try of ours.
  */
-const connection = {
+export const connection = {
   maxAttempts: 3,
   requestHandler: {
     connectionTimeout: 1_000,
@@ -88,16 +88,6 @@ export function sweeperServices(environment: NodeJS.ProcessEnv) {
   };
 }
 
-/** All of it. What is large and seldom needed (models, payloads) is loaded at its first use. */
-export function services(environment: NodeJS.ProcessEnv): Omit<Services, "sockets"> {
-  return {
-    ...sweeperServices(environment),
-    payloads: latePayloads(required(environment, env.bucket)),
-    model: lateModel(environment),
-    deployment: deploymentOf(environment),
-  };
-}
-
 /** The services that live in the table, for those who have nothing but the table. */
 export function tableServices(
   name: string,
@@ -114,32 +104,5 @@ export function tableServices(
     conversations: dynamoConversations(table),
     watches: dynamoWatches(table, around),
     keys: dynamoKeys(table, around),
-  };
-}
-
-function latePayloads(bucket: string): Payloads {
-  const load = once(async () => {
-    const [{ S3Client }, { s3Payloads }] = await Promise.all([
-      import("@aws-sdk/client-s3"),
-      import("./payloads/s3.ts"),
-    ]);
-    return s3Payloads(new S3Client(connection), bucket);
-  });
-  return {
-    put: async (job, json) => (await load()).put(job, json),
-    get: async (ref) => (await load()).get(ref),
-  };
-}
-
-function lateModel(environment: NodeJS.ProcessEnv): Model {
-  const load = once(async () => (await import("./models/models.ts")).models(environment));
-  return { generate: async (request, options) => (await load()).generate(request, options) };
-}
-
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make();
-    return made;
   };
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { services } from "../../../core/services.ts";
+import { workerServices } from "../../../core/worker-services.ts";
 import { type Engines, startEngines } from "../../support/engines.ts";
 import { door, type TableServices } from "./door.ts";
 
@@ -9,7 +9,7 @@ let table: TableServices;
 
 beforeAll(async () => {
   engines = await startEngines();
-  const { journal, conversations, keys, newId } = services(engines.environment);
+  const { journal, conversations, keys, newId } = workerServices(engines.environment);
   table = { journal, conversations, keys, newId };
 });
 afterAll(() => engines.stop());

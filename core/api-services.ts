@@ -1,0 +1,29 @@
+import { env, required } from "./config.ts";
+import { deploymentOf } from "./models/deployment.ts";
+import { once } from "./once.ts";
+import type { Payloads } from "./payloads/payloads.ts";
+import { connection, type Services, sweeperServices } from "./services.ts";
+
+/** What the api uses. In a module of its own, so that the functions that need less do not carry S3 along. */
+export function apiServices(environment: NodeJS.ProcessEnv): Omit<Services, "sockets" | "model"> {
+  return {
+    ...sweeperServices(environment),
+    payloads: latePayloads(required(environment, env.bucket)),
+    deployment: deploymentOf(environment),
+  };
+}
+
+/** Most values are small enough for the journal, so S3 is loaded at its first use. */
+function latePayloads(bucket: string): Payloads {
+  const load = once(async () => {
+    const [{ S3Client }, { s3Payloads }] = await Promise.all([
+      import("@aws-sdk/client-s3"),
+      import("./payloads/s3.ts"),
+    ]);
+    return s3Payloads(new S3Client(connection), bucket);
+  });
+  return {
+    put: async (job, json) => (await load()).put(job, json),
+    get: async (ref) => (await load()).get(ref),
+  };
+}

@@ -1,0 +1,14 @@
+import { apiServices } from "./api-services.ts";
+import type { Model } from "./models/model.ts";
+import { once } from "./once.ts";
+import type { Services } from "./services.ts";
+
+/** What the worker uses: all that the api does, and models, which are loaded at the first call. */
+export function workerServices(environment: NodeJS.ProcessEnv): Omit<Services, "sockets"> {
+  return { ...apiServices(environment), model: lateModel(environment) };
+}
+
+function lateModel(environment: NodeJS.ProcessEnv): Model {
+  const load = once(async () => (await import("./models/models.ts")).models(environment));
+  return { generate: async (request, options) => (await load()).generate(request, options) };
+}
