@@ -1,8 +1,9 @@
+import { connection, sweeperServices } from "./aws-services.ts";
 import { env, required } from "./config.ts";
 import { deploymentOf } from "./models/deployment.ts";
 import { once } from "./once.ts";
 import type { Payloads } from "./payloads/payloads.ts";
-import { connection, type Services, sweeperServices } from "./services.ts";
+import type { Services } from "./services.ts";
 
 /** What the api uses. In a module of its own, so that the functions that need less do not carry S3 along. */
 export function apiServices(environment: NodeJS.ProcessEnv): Omit<Services, "sockets" | "model"> {

@@ -1,26 +1,13 @@
-import { ApiGatewayManagementApiClient } from "@aws-sdk/client-apigatewaymanagementapi";
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { SQSClient } from "@aws-sdk/client-sqs";
-import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
-import { uuidv7 } from "uuidv7";
-import { env, queueUrls, required, type Settings, settingsOf } from "./config.ts";
+import type { Settings } from "./config.ts";
 import type { Conversations } from "./conversations/conversation.ts";
-import { dynamoConversations } from "./conversations/dynamo.ts";
-import { dynamoTable } from "./dynamo.ts";
-import { dynamoJournal } from "./journal/dynamo.ts";
 import type { Journal } from "./journal/journal.ts";
-import { dynamoKeys } from "./keys/dynamo.ts";
 import type { Keys } from "./keys/keys.ts";
 import type { Deployment } from "./models/deployment.ts";
 import type { Model } from "./models/model.ts";
 import type { Payloads } from "./payloads/payloads.ts";
 import type { Millis } from "./protocol/json.ts";
 import type { WorkQueue } from "./queue/queue.ts";
-import { sqsQueue } from "./queue/sqs.ts";
-import { sleep } from "./sleep.ts";
-import { apiGatewaySockets } from "./sockets/apigateway.ts";
 import type { Sockets, Watches } from "./sockets/sockets.ts";
-import { dynamoWatches } from "./sockets/watches.ts";
 
 /** The outside world. Take the part you use: `Pick<Services, "journal" | "now">`. */
 export interface Services {
@@ -39,70 +26,4 @@ export interface Services {
   random: () => number;
   /** Resolves after the time has passed, or at once when the signal is aborted. Never rejects. */
   sleep: (ms: Millis, signal?: AbortSignal) => Promise<void>;
-}
-
-/**
- * What every client has in common. Silence ends long before the function's own time does, and a second try of the
- * SDK costs less than a second try of ours.
- */
-export const connection = {
-  maxAttempts: 3,
-  requestHandler: {
-    connectionTimeout: 1_000,
-    requestTimeout: 5_000,
-    throwOnRequestTimeout: true,
-    httpsAgent: { keepAlive: true, maxSockets: 100 },
-    httpAgent: { keepAlive: true, maxSockets: 100 },
-  },
-};
-
-/** What belongs to no service in particular. */
-function surroundings(environment: NodeJS.ProcessEnv) {
-  return {
-    settings: settingsOf(environment),
-    now: Date.now,
-    newId: uuidv7,
-    random: Math.random,
-    sleep,
-  };
-}
-
-/** What the functions around the WebSocket use: the table and the connections. */
-export function socketServices(environment: NodeJS.ProcessEnv) {
-  const around = surroundings(environment);
-  const endpoint = required(environment, env.socketEndpoint);
-  return {
-    ...tableServices(required(environment, env.table), around),
-    sockets: apiGatewaySockets(new ApiGatewayManagementApiClient({ ...connection, endpoint })),
-    ...around,
-  };
-}
-
-/** What the sweeper uses: the table and the queues. */
-export function sweeperServices(environment: NodeJS.ProcessEnv) {
-  const around = surroundings(environment);
-  return {
-    ...tableServices(required(environment, env.table), around),
-    queue: sqsQueue(new SQSClient(connection), queueUrls(environment)),
-    ...around,
-  };
-}
-
-/** The services that live in the table, for those who have nothing but the table. */
-export function tableServices(
-  name: string,
-  around: Pick<Services, "settings" | "now" | "random" | "sleep">,
-  endpoint?: string,
-) {
-  const client = DynamoDBDocumentClient.from(
-    new DynamoDBClient({ ...connection, ...(endpoint === undefined ? {} : { endpoint }) }),
-    { marshallOptions: { removeUndefinedValues: true } },
-  );
-  const table = dynamoTable(client, name, around);
-  return {
-    journal: dynamoJournal(table, around),
-    conversations: dynamoConversations(table),
-    watches: dynamoWatches(table, around),
-    keys: dynamoKeys(table, around),
-  };
 }

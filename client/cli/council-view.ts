@@ -1,7 +1,8 @@
 import type { Failure, JobStatus, Progress, Usage } from "../../core/protocol/job.ts";
 import { addUsage, noUsage } from "../../core/protocol/job.ts";
 import type { Json, JsonObject } from "../../core/protocol/json.ts";
-import { type EventView, fromWire, statusAfter } from "../../core/protocol/wire.ts";
+import { statusAfter } from "../../core/protocol/message.ts";
+import { type EventView, fromWire } from "../../core/protocol/wire.ts";
 import type { DeltaView } from "../feed.ts";
 
 export const stages = ["stage1", "stage2", "stage3"] as const;

@@ -1,6 +1,6 @@
 import { Command } from "commander";
+import { tableServices } from "../aws-services.ts";
 import { env, settingsOf } from "../config.ts";
-import { tableServices } from "../services.ts";
 import { sleep } from "../sleep.ts";
 import { idPattern } from "./authenticate.ts";
 import { type Scope, scopes } from "./keys.ts";

@@ -1,6 +1,7 @@
+import type { Recorded } from "./event.ts";
 import type { JobStatus, Progress } from "./job.ts";
 import type { Json } from "./json.ts";
-import type { EventView, JobView } from "./wire.ts";
+import { type EventView, type JobView, toWire } from "./wire.ts";
 
 /** Client to server, over the WebSocket. */
 export type ClientMessage =
@@ -73,3 +74,38 @@ export type JobMessage =
 export const subprotocol = "convoke.v1";
 /** A browser cannot set headers on a WebSocket, so it offers its ticket as a second subprotocol. */
 export const ticketPrefix = "ticket.";
+
+const statusOf: Partial<Record<Recorded["kind"], JobStatus>> = {
+  "job.submitted": "pending",
+  "job.claimed": "running",
+  "job.completed": "completed",
+  "job.failed": "failed",
+  "job.cancelled": "cancelled",
+};
+
+/** The status that an event puts its job into, if it does. */
+export function statusAfter(event: Recorded): JobStatus | undefined {
+  if (event.kind === "job.released") return event.reason === "out_of_time" ? "pending" : "waiting";
+  return statusOf[event.kind];
+}
+
+/** The message that tells a watcher of one event. A change of status outranks progress. */
+export function toMessage(jobId: string, event: Recorded): JobMessage {
+  const view = toWire(event);
+  const base = { job_id: jobId, seq: event.seq, at: view.at, event: view };
+  const status = statusAfter(event);
+  if (status) {
+    const { result, ...rest } = view;
+    return {
+      type: "status",
+      ...base,
+      status,
+      ...(result === undefined ? {} : { result_data: result, event: rest as EventView }),
+      ...(event.kind === "job.failed" ? { error_message: event.failure.message } : {}),
+    };
+  }
+  if ("progress" in event && event.progress) {
+    return { type: "progress", ...base, data: { ...event.progress, timestamp: view.at } };
+  }
+  return { type: "event", ...base };
+}

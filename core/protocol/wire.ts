@@ -1,7 +1,6 @@
 import type { Recorded } from "./event.ts";
 import type { Failure, JobRecord, JobStatus, Lane, PayloadRef, Progress, Stored, Usage } from "./job.ts";
 import type { Json, JsonObject, Millis } from "./json.ts";
-import type { JobMessage } from "./message.ts";
 
 /** An event as clients see it: snake_case, moments as ISO 8601, a large value as `..._ref`. */
 export type EventView = JsonObject & {
@@ -89,41 +88,6 @@ export function fromWire(view: EventView): Recorded {
   }
   if (event.kind === "job.claimed") event.by ??= "";
   return event as Recorded;
-}
-
-const statusOf: Partial<Record<Recorded["kind"], JobStatus>> = {
-  "job.submitted": "pending",
-  "job.claimed": "running",
-  "job.completed": "completed",
-  "job.failed": "failed",
-  "job.cancelled": "cancelled",
-};
-
-/** The status that an event puts its job into, if it does. */
-export function statusAfter(event: Recorded): JobStatus | undefined {
-  if (event.kind === "job.released") return event.reason === "out_of_time" ? "pending" : "waiting";
-  return statusOf[event.kind];
-}
-
-/** The message that tells a watcher of one event. A change of status outranks progress. */
-export function toMessage(jobId: string, event: Recorded): JobMessage {
-  const view = toWire(event);
-  const base = { job_id: jobId, seq: event.seq, at: view.at, event: view };
-  const status = statusAfter(event);
-  if (status) {
-    const { result, ...rest } = view;
-    return {
-      type: "status",
-      ...base,
-      status,
-      ...(result === undefined ? {} : { result_data: result, event: rest as EventView }),
-      ...(event.kind === "job.failed" ? { error_message: event.failure.message } : {}),
-    };
-  }
-  if ("progress" in event && event.progress) {
-    return { type: "progress", ...base, data: { ...event.progress, timestamp: view.at } };
-  }
-  return { type: "event", ...base };
 }
 
 export function progressView(job: JobRecord): JobView["progress"] {

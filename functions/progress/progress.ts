@@ -5,7 +5,7 @@ import type { Delta } from "../../core/journal/journal.ts";
 import { type Entry, recorded } from "../../core/protocol/event.ts";
 import type { JobKey } from "../../core/protocol/job.ts";
 import type { JobMessage, LiveMessage } from "../../core/protocol/message.ts";
-import { toMessage } from "../../core/protocol/wire.ts";
+import { toMessage } from "../../core/protocol/message.ts";
 import type { Services } from "../../core/services.ts";
 import { frames } from "../../core/sockets/frames.ts";
 import type { Watch } from "../../core/sockets/sockets.ts";

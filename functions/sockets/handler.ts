@@ -1,7 +1,7 @@
+import { socketServices } from "../../core/aws-services.ts";
 import { env } from "../../core/config.ts";
 import { authenticator, jwtSettings } from "../../core/keys/authenticate.ts";
 import { logger } from "../../core/logger.ts";
-import { socketServices } from "../../core/services.ts";
 import { sockets } from "./sockets.ts";
 
 const services = socketServices(process.env);

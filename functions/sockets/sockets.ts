@@ -8,8 +8,9 @@ import {
   type ClientMessage,
   type ServerMessage,
   subprotocol,
+  toMessage,
 } from "../../core/protocol/message.ts";
-import { progressView, toMessage } from "../../core/protocol/wire.ts";
+import { progressView } from "../../core/protocol/wire.ts";
 import type { Services } from "../../core/services.ts";
 import { frames } from "../../core/sockets/frames.ts";
 import {

@@ -5,7 +5,8 @@ import { seededRandom } from "../../core/memory.ts";
 import { apply, isTerminalEvent, type JobEvent, type Recorded } from "../../core/protocol/event.ts";
 import type { JobRecord } from "../../core/protocol/job.ts";
 import type { ClientMessage, JobMessage, ServerMessage } from "../../core/protocol/message.ts";
-import { jobView, toMessage, toWire } from "../../core/protocol/wire.ts";
+import { toMessage } from "../../core/protocol/message.ts";
+import { jobView, toWire } from "../../core/protocol/wire.ts";
 
 /** How often, from 0 to 1, something goes wrong that may go wrong. */
 export type Faults = {

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe } from "vitest";
+import { tableServices } from "../../core/aws-services.ts";
 import { settings } from "../../core/config.ts";
 import { fromStream, type StreamRecord } from "../../core/journal/items.ts";
 import { memoryServices } from "../../core/memory.ts";
 import type { Millis } from "../../core/protocol/json.ts";
-import { type Services, tableServices } from "../../core/services.ts";
+import type { Services } from "../../core/services.ts";
 import { workerServices } from "../../core/worker-services.ts";
 import { type Engines, startEngines, tableName } from "./engines.ts";
 
