@@ -50,26 +50,28 @@ inBothWorlds((world, engines) => {
     expect(await keys.redeemTicket(ticket)).toBeUndefined();
   });
 
-  test.runIf(engines)("the table holds no secret", async () => {
-    const { keys } = world();
-    const { key } = await keys.create({ tenant: "acme", scopes: ["admin"] });
-    const { ticket } = await keys.issueTicket({ tenant: "acme", id: "k", scopes: [] }, 30);
-    for await (const item of engines!().dynamo.items("contracts")) {
-      expect(JSON.stringify(item)).not.toContain(key.split("_")[2]!);
-      expect(JSON.stringify(item)).not.toContain(ticket);
-    }
-  });
+  if (engines)
+    test("the table holds no secret", async () => {
+      const { keys } = world();
+      const { key } = await keys.create({ tenant: "acme", scopes: ["admin"] });
+      const { ticket } = await keys.issueTicket({ tenant: "acme", id: "k", scopes: [] }, 30);
+      for await (const item of engines().dynamo.items("contracts")) {
+        expect(JSON.stringify(item)).not.toContain(key.split("_")[2]!);
+        expect(JSON.stringify(item)).not.toContain(ticket);
+      }
+    });
 
-  test.runIf(engines)("the command makes a key that works and revokes it", async () => {
-    const run = (...args: string[]) =>
-      promisify(execFile)(process.execPath, ["core/keys/command.ts", ...args, "--table", "contracts"]);
-    const { stdout } = await run("create", "--tenant", "acme", "--scopes", "jobs:read,jobs:write");
-    const { keys } = world();
-    const principal = await keys.check(stdout.trim());
-    expect(principal).toMatchObject({ tenant: "acme", scopes: ["jobs:read", "jobs:write"] });
-    await run("revoke", principal!.id);
-    expect(await keys.check(stdout.trim())).toBeUndefined();
-    await expect(run("create", "--tenant", "a#b")).rejects.toThrow("A tenant is 1 to 64 letters");
-    await expect(run("create", "--tenant", "a", "--scopes", "root")).rejects.toThrow(scopes.join(", "));
-  });
+  if (engines)
+    test("the command makes a key that works and revokes it", async () => {
+      const run = (...args: string[]) =>
+        promisify(execFile)(process.execPath, ["core/keys/command.ts", ...args, "--table", "contracts"]);
+      const { stdout } = await run("create", "--tenant", "acme", "--scopes", "jobs:read,jobs:write");
+      const { keys } = world();
+      const principal = await keys.check(stdout.trim());
+      expect(principal).toMatchObject({ tenant: "acme", scopes: ["jobs:read", "jobs:write"] });
+      await run("revoke", principal!.id);
+      expect(await keys.check(stdout.trim())).toBeUndefined();
+      await expect(run("create", "--tenant", "a#b")).rejects.toThrow("A tenant is 1 to 64 letters");
+      await expect(run("create", "--tenant", "a", "--scopes", "root")).rejects.toThrow(scopes.join(", "));
+    });
 });

@@ -33,12 +33,13 @@ inBothWorlds((world, engines) => {
     expect(await eventually(() => receive("normal")[0])).toEqual(job);
   });
 
-  test.runIf(engines)("calls are grouped by tenant, so that SQS can be fair", async () => {
-    await world().queue.send("normal", { tenant: "acme", jobId: "j-3" });
-    const [message] = await eventually(() => {
-      const received = engines!().queues.queue("contracts-normal").receive(1, 600);
-      return received.length > 0 && received;
+  if (engines)
+    test("calls are grouped by tenant, so that SQS can be fair", async () => {
+      await world().queue.send("normal", { tenant: "acme", jobId: "j-3" });
+      const [message] = await eventually(() => {
+        const received = engines().queues.queue("contracts-normal").receive(1, 600);
+        return received.length > 0 && received;
+      });
+      expect(message?.attributes.MessageGroupId).toBe("acme");
     });
-    expect(message?.attributes.MessageGroupId).toBe("acme");
-  });
 });
