@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { EventView } from "../../client/index.ts";
+import { startTestCloud, type TestCloud } from "../support/cloud.ts";
+import { type CouncilProvider, councilProvider } from "../support/council-provider.ts";
+import {
+  comparableResult,
+  ended,
+  entryStarts,
+  expectFolded,
+  expectWellFormed,
+  journalOf,
+  startsIn,
+} from "../support/journals.ts";
+
+let provider: CouncilProvider;
+let cloud: TestCloud;
+const question = { question: "Why is the sky blue?" };
+
+beforeAll(async () => {
+  provider = await councilProvider(60);
+  cloud = await startTestCloud({ environment: provider.environment });
+});
+afterAll(async () => {
+  await cloud?.stop();
+  await provider?.close();
+});
+
+/** Watches a job and kills every worker at once when event `seq` arrives. */
+async function watchAndKill(jobId: string, seq: number, killed: () => void): Promise<EventView[]> {
+  const seen: EventView[] = [];
+  for await (const event of cloud.client.watch(jobId)) {
+    seen.push(event);
+    if (event.seq !== seq) continue;
+    for (const pid of cloud.sandboxes("WorkerFunction")) process.kill(pid, "SIGKILL");
+    killed();
+  }
+  return seen;
+}
+
+test("a worker killed at any entry of a council's journal costs nothing but the calls that had no outcome [A3-11] [A0-03] [A0-06]", async () => {
+  const undisturbed = await cloud.client.submit("council", question);
+  const { result_data: expected } = await cloud.client.wait(undisturbed.job_id);
+  const places = entryStarts(await journalOf(cloud.client, undisturbed.job_id));
+  expect(places.length).toBeGreaterThan(5);
+
+  const jobs: { place: number; jobId: string; seen: Promise<EventView[]> }[] = [];
+  for (const place of places) {
+    const { job_id: jobId } = await cloud.client.submit("council", question);
+    const killed = Promise.withResolvers<void>();
+    jobs.push({ place, jobId, seen: watchAndKill(jobId, place, killed.resolve) });
+    await killed.promise;
+  }
+
+  let repeated = 0;
+  for (const { place, jobId, seen } of jobs) {
+    const job = await ended(cloud.client, jobId);
+    const journal = await journalOf(cloud.client, jobId);
+    const where = `killed at event ${place}`;
+    expect(job.status, where).toBe("completed");
+    expect(comparableResult(job.result_data), where).toEqual(comparableResult(expected));
+    expectWellFormed(journal);
+    expectFolded(job, journal);
+    // So every attempt after the first follows an intent without an outcome.
+    expect(journal.filter(({ kind }) => kind === "step.failed")).toEqual([]);
+    expect(await seen, where).toEqual(journal);
+    const attempts = new Map(
+      journal.flatMap(startsIn).map(({ step, attempt }): [string, number] => [step, attempt]),
+    );
+    for (const [step, intents] of attempts) {
+      const calls = provider.callsFor({ tenant: "test", jobId }, step);
+      // A worker may die between an intent and its call, so there may be fewer calls than intents, but never more.
+      expect(calls, `${where}: calls of ${step}`).toBeGreaterThanOrEqual(1);
+      expect(calls, `${where}: calls of ${step}`).toBeLessThanOrEqual(intents);
+      repeated += calls - 1;
+    }
+  }
+  expect(repeated).toBeGreaterThan(0);
+}, 120_000);
