@@ -15,6 +15,12 @@ export type EventsPage = { events: EventView[]; head: number; done: boolean };
 const mostKept = 1_000;
 
 /**
+ * Most sockets are soon back, and an answer that the service holds is held, and costs, also when nobody waits for it any
+ * more. So the first ones are held for a short time only.
+ */
+const firstPollWaitMs = 1_000;
+
+/**
  * The events of one job, each once and in order, from wherever they can be had: pushed over the socket, or read over
  * HTTP while there is none. What is pushed may come late, twice, swapped or not at all, so only the next number in
  * order is given out, and whatever stays missing is asked for.
@@ -268,10 +274,12 @@ export class Feed implements Listener {
   async #pollUntil(signal: AbortSignal): Promise<void> {
     const { pollWaitMs, retryMs, longestRetryMs } = this.#times;
     let delayMs = 0;
+    let heldMs = firstPollWaitMs;
     while (!signal.aborted) {
       try {
-        await this.#read(Math.round(pollWaitMs / 1000), signal);
+        await this.#read(Math.round(Math.min(heldMs, pollWaitMs) / 1000), signal);
         delayMs = 0;
+        heldMs *= 2;
       } catch (error) {
         if (signal.aborted || !this.#unread(error)) return;
         delayMs = Math.min(Math.max(delayMs * 2, retryMs), longestRetryMs);
