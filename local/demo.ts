@@ -31,7 +31,14 @@ async function main(): Promise<number> {
     const stdout = values.chaos ? plainLines(process.stdout) : process.stdout;
     const code = await run(
       ["council", positionals.join(" ") || defaultQuestion, "--url", cloud.http, "--key", key],
-      { environment: {}, directory: ".", stdout, stderr: process.stderr, onInterrupt: () => () => {} },
+      {
+        environment: {},
+        directory: ".",
+        stdin: process.stdin,
+        stdout,
+        stderr: process.stderr,
+        onInterrupt: () => () => {},
+      },
     );
     if (chaos) for (const line of accountOf(await chaos)) console.log(line);
     client.close();

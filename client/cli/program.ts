@@ -1,8 +1,10 @@
+import { text } from "node:stream/consumers";
 import { styleText } from "node:util";
 import { Command, CommanderError } from "commander";
-import { ServiceError } from "../../core/protocol/error.ts";
+import { InvalidRequest, ServiceError } from "../../core/protocol/error.ts";
 import type { JobStatus } from "../../core/protocol/job.ts";
 import { isTerminal } from "../../core/protocol/job.ts";
+import type { Json } from "../../core/protocol/json.ts";
 import type { EventView, JobView } from "../../core/protocol/wire.ts";
 import { type Convoke, convoke } from "../convoke.ts";
 import type { DeltaView } from "../feed.ts";
@@ -15,6 +17,7 @@ import { columns, type Paint, plain, safe } from "./text.ts";
 export type Terminal = {
   environment: NodeJS.ProcessEnv;
   directory: string;
+  stdin: NodeJS.ReadableStream;
   stdout: NodeJS.WriteStream;
   stderr: NodeJS.WriteStream;
   /** @returns how to stop listening. */
@@ -82,6 +85,16 @@ export async function run(args: string[], terminal: Terminal): Promise<number> {
         return follow(client, session, await ask(client, question, options, session.signal), 0);
       })(options),
     );
+  command(
+    "submit <type> [input]",
+    "submit a job of any type; the input is JSON, or - to read it from stdin",
+  ).action((type: string, input: string | undefined, options: Common) =>
+    act(async (client, session) => {
+      client.connect();
+      const { job_id } = await client.submit(type, await readInput(input, terminal), session);
+      return follow(client, session, job_id, 0);
+    })(options),
+  );
   command("watch <job>", "show a job's events, from the beginning or from where you were")
     .option("--after <seq>", "the last event that you know", (value) => Number(value), 0)
     .action((job: string, options: Common & { after: number }) =>
@@ -128,6 +141,16 @@ export async function run(args: string[], terminal: Terminal): Promise<number> {
     release();
   }
   return code;
+}
+
+/** @throws InvalidRequest for what is no JSON, before anything is sent. */
+async function readInput(given: string | undefined, { stdin }: Terminal): Promise<Json> {
+  const written = given === "-" ? await text(stdin) : (given ?? "{}");
+  try {
+    return JSON.parse(written) as Json;
+  } catch (error) {
+    throw new InvalidRequest(`The input is no JSON: ${(error as Error).message}`);
+  }
 }
 
 type Session = {
@@ -187,11 +210,12 @@ async function followAsJson(
 
 async function followAsText(
   client: Convoke,
-  { terminal, print, signal, url }: Session,
+  session: Session,
   jobId: string,
   after: number,
   live: boolean,
 ): Promise<number> {
+  const { terminal, print, signal, url } = session;
   const paint: Paint = live ? (style, text) => styleText(style, text, { stream: terminal.stdout }) : plain;
   const width = () => terminal.stdout.columns ?? 100;
   let council = newCouncil(jobId);
@@ -215,16 +239,19 @@ async function followAsText(
     clearInterval(ticking);
     frame?.close();
   }
-  let missing: JobView | undefined;
+  print("");
+  if (!isCouncil) {
+    const job = await client.get(jobId, { signal });
+    show(job, session);
+    return exitCode(job.status);
+  }
   if (!council.result || !isTerminal(council.status)) {
     // The event came without its result, or before the events that were asked for.
-    missing = await client.get(jobId, { signal });
-    council.status = missing.status;
-    if (isCouncil && missing.result_data) council.result = missing.result_data as CouncilResult;
+    const { status, result_data } = await client.get(jobId, { signal });
+    council.status = status;
+    if (result_data) council.result = result_data as CouncilResult;
   }
-  print("");
-  if (isCouncil) for (const line of renderOutcome(council, { width: width(), paint })) print(line);
-  else if (missing) for (const line of jobLines(missing)) print(line);
+  for (const line of renderOutcome(council, { width: width(), paint })) print(line);
   print(paint("dim", `${url}/api/jobs/${jobId}`));
   return exitCode(council.status);
 }

@@ -209,6 +209,23 @@ describe("the command", () => {
     expect(out).toContain(`${service.url}/api/jobs/j1`);
   });
 
+  test("a job of any type is submitted with its input as JSON and followed to its end", async () => {
+    service.create("j1");
+    service.append(
+      "j1",
+      { ...(council[0] as JobEvent & { kind: "job.submitted" }), type: "haiku" },
+      { kind: "job.completed", result: { json: { text: "Rain" } } },
+    );
+    const { code, out } = await start(["submit", "haiku", '{"topic":"rain"}']);
+    expect(code).toBe(0);
+    expect(out).toContain("job.completed");
+    expect(out).toContain('"text": "Rain"');
+    expect(await start(["submit", "haiku", "{topic"])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("The input is no JSON"),
+    });
+  });
+
   test("--json prints one line per event and the job at the end", async () => {
     service.create("j1");
     service.append("j1", ...council);
