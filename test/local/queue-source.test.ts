@@ -58,6 +58,7 @@ function sender(cloud: Cloud) {
 
 const crashes = ["bad throw", "bad exit", "bad crash", "bad hang", "bad spin", "bad memory"];
 
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
 test("a message that ends its function, in whatever way, comes back after its visibility timeout and then is a dead letter", async () => {
   const { cloud, notes } = await fixtureCloud(queued(observing, { source: { BatchSize: 1 } }), {
     visibilityScale: 3 / 30,
@@ -78,6 +79,7 @@ test("a message that ends its function, in whatever way, comes back after its vi
   expect(notes<Seen>().filter(({ bodies }) => bodies.includes("good"))).toHaveLength(1);
 });
 
+// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 test("of a batch only those that the function names come back", async () => {
   const { cloud, notes } = await fixtureCloud(
     queued(observing, { source: { MaximumBatchingWindowInSeconds: 1 } }),
@@ -101,7 +103,7 @@ test("an answer that names a message of nobody fails the whole batch", async () 
   await eventually(() => cloud.queue("Fixture-Dead").bodies().includes("bad identifier"));
 });
 
-test("a message reaches the function within a few milliseconds", async () => {
+test("a message wakes its function at once, without a poll in between", async () => {
   const { cloud, notes } = await fixtureCloud(queued(observing));
   const send = sender(cloud);
   await send("warm");
@@ -115,10 +117,12 @@ test("a message reaches the function within a few milliseconds", async () => {
     delays.push(notes<Seen>().at(-1)!.at - at);
   }
 
-  // From before the call of the sender until inside of the function.
-  expect(delays.sort((a, b) => a - b)[10]).toBeLessThan(20);
+  // From before the call of the sender until inside of the function: milliseconds on an idle machine. The queue looks
+  // by itself twice a second.
+  expect(delays.sort((a, b) => a - b)[10]).toBeLessThan(120);
 });
 
+// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 test("no more invocations at a time than the mapping's maximum concurrency", async () => {
   const counting = `${noting}
     export const handler = async ({ Records }) => {
@@ -137,6 +141,7 @@ test("no more invocations at a time than the mapping's maximum concurrency", asy
   expect(most).toBe(2);
 });
 
+// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 test("a throttled invocation is tried again without another receive", async () => {
   const slow = `${noting}
     export const handler = async ({ Records }) => {
@@ -154,6 +159,7 @@ test("a throttled invocation is tried again without another receive", async () =
   expect(notes()).toEqual(["1", "1", "1"]);
 });
 
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html
 test("a message may be delivered twice, like any of a standard queue", async () => {
   const { cloud, notes } = await fixtureCloud(queued(observing), { duplicateDelivery: once() });
 
@@ -168,6 +174,7 @@ function once(): () => boolean {
   return () => left-- > 0;
 }
 
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html
 test("a message group is shown to the function, and a delay of more than 900 seconds is refused", async () => {
   const groups = `${noting}
     export const handler = async ({ Records }) => note(Records[0].attributes.MessageGroupId);`;

@@ -120,6 +120,7 @@ test("a sandbox takes one invocation at a time and is used again, the last used 
   await eventually(() => cloud.sandboxes("Subject").length === 1);
 });
 
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 test("a function with reserved concurrency refuses more at a time, or lets them wait", async () => {
   const { cloud } = await fixtureCloud(one(slow, { ReservedConcurrentExecutions: 1 }));
 
@@ -131,6 +132,7 @@ test("a function with reserved concurrency refuses more at a time, or lets them 
   expect(pidOf(waited)).toBe(pidOf(await running));
 });
 
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 test("events and answers of more than 6 MB are refused, as on AWS", async () => {
   const { cloud } = await fixtureCloud(
     one(`export const handler = async ({ size }) => "x".repeat(size);`, { Timeout: 10 }),
@@ -156,6 +158,7 @@ test("the command line of a sandbox names its function", async () => {
   expect(readFileSync(`/proc/${pid}/cmdline`, "utf8")).toContain("convoke-lambda subject");
 });
 
+// https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 test("a frozen sandbox does nothing between invocations, and still answers the next one", async () => {
   const ticking = `${noting}
     let ticks = 0;

@@ -59,6 +59,7 @@ test("a write reaches the function as an event of DynamoDB Streams", async () =>
   });
 });
 
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
 test("a write that changes nothing is no event", async () => {
   const { cloud, notes } = await fixtureCloud(streamed(observing));
 
@@ -78,6 +79,7 @@ test("a write that changes nothing is no event", async () => {
   ).toEqual(["1", "2"]);
 });
 
+// https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
 test("the records of an item are delivered in order, those of others at the same time", async () => {
   const slow = `${noting}
     export const handler = async ({ Records }) => {
@@ -107,6 +109,7 @@ test("the records of an item are delivered in order, those of others at the same
   expect(Math.max(...steps.map((note) => (running += note === "begin" ? 1 : -1)))).toBeGreaterThan(1);
 });
 
+// https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
 test("a batch with a poison record is halved until the record is alone; it is given up, the others pass", async () => {
   const { cloud, notes } = await fixtureCloud(
     streamed(observing, {
@@ -153,6 +156,7 @@ test("without bisecting a batch is tried again as a whole, and then given up as 
   );
 });
 
+// https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
 test("a function that names the record it failed at is given the batch from there on", async () => {
   const partial = `${noting}
     let failed = false;
@@ -180,6 +184,7 @@ test("a function that names the record it failed at is given the batch from ther
   ]);
 });
 
+// https://docs.aws.amazon.com/lambda/latest/dg/with-ddb-filtering.html
 test("only records that match a filter reach the function", async () => {
   const { cloud, notes } = await fixtureCloud(
     streamed(observing, {
@@ -231,6 +236,7 @@ test("a filter that it does not know is refused", () => {
   expect(() => eventFilter([JSON.stringify({ a: [{ cidr: "10.0.0.0/8" }] })])).toThrow("cidr");
 });
 
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html
 test("an item whose time is over is deleted, and its record says by whom", async () => {
   const { cloud, notes } = await fixtureCloud(streamed(observing));
   const past = Math.floor(Date.now() / 1000) - 60;
