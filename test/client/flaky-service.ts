@@ -4,6 +4,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { seededRandom } from "../../core/memory.ts";
 import { apply, isTerminalEvent, type JobEvent, type Recorded } from "../../core/protocol/event.ts";
 import type { JobRecord } from "../../core/protocol/job.ts";
+import type { Json } from "../../core/protocol/json.ts";
 import type { ClientMessage, JobMessage, ServerMessage } from "../../core/protocol/message.ts";
 import { toMessage } from "../../core/protocol/message.ts";
 import { jobView, toWire } from "../../core/protocol/wire.ts";
@@ -32,7 +33,11 @@ type Job = {
   faults: Faults;
 };
 
-const noValues = { input: null, result: null };
+function valuesOf(events: Recorded[]): { input: Json; result: Json } {
+  const end = events.at(-1);
+  const result = end?.kind === "job.completed" && "json" in end.result ? end.result.json : null;
+  return { input: null, result };
+}
 const folded = (job: JobRecord | undefined, event: Recorded) =>
   apply(job, { tenant: "t", jobId: "j1" }, event);
 
@@ -177,7 +182,7 @@ export async function flakyService(seed: number) {
       return reply(
         response,
         200,
-        jobView(job.events.reduce<JobRecord | undefined>(folded, undefined)!, noValues),
+        jobView(job.events.reduce<JobRecord | undefined>(folded, undefined)!, valuesOf(job.events)),
       );
     }
     const after = Number(url.searchParams.get("after") ?? 0);
