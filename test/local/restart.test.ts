@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
@@ -9,6 +8,7 @@ import { type CloudOptions, startCloud } from "../../local/cloud.ts";
 import { eventually } from "../support/eventually.ts";
 import { arnOf, fixtureAssembly, itemsTable, mapping, noting } from "../support/fixture-assembly.ts";
 import { notebook } from "../support/fixture-cloud.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
 
 type Runner = { process: ChildProcess; endpoints: { dynamodb: string; sqs: string }; dynamoPid: number };
 
@@ -31,7 +31,6 @@ async function run(options: CloudOptions): Promise<Runner> {
 }
 
 const gone = (child: ChildProcess) => new Promise<void>((resolve) => child.once("exit", () => resolve()));
-const dataDirectory = () => mkdtempSync(join(tmpdir(), "convoke-data-"));
 
 /** Of all processes of this machine, those that a runner has started with this data directory or mark. */
 function processesOf(mark: string): number[] {
@@ -90,7 +89,7 @@ test("a stream goes on where it was after a kill -9: nothing is left out, and no
       }),
     },
   });
-  const directory = dataDirectory();
+  const directory = temporaryDirectory();
   const live = (life: string) =>
     run({ assembly, dataDirectory: directory, environment: { NOTES: book.file, LIFE: life } });
 
@@ -121,7 +120,7 @@ test("a queue keeps its messages over a kill -9 of the runner and over a start w
         Source: mapping(arnOf("Jobs"), "Worker", { Enabled, BatchSize: 1 }),
       },
     });
-  const data = { dataDirectory: dataDirectory(), environment: { NOTES: book.file } };
+  const data = { dataDirectory: temporaryDirectory(), environment: { NOTES: book.file } };
 
   const first = await run({ assembly: assemblyWith(false, 30), ...data });
   const client = new SQSClient({
@@ -162,7 +161,7 @@ test.each([
   });
   const runner = await run({
     assembly,
-    dataDirectory: dataDirectory(),
+    dataDirectory: temporaryDirectory(),
     environment: { MARK: mark },
     scheduleScale: 300,
     ...options,
@@ -179,7 +178,7 @@ test.each([
 test("a second start on the same data says so, and the first goes on", async () => {
   const options = {
     assembly: fixtureAssembly({ resources: { Items: itemsTable } }),
-    dataDirectory: dataDirectory(),
+    dataDirectory: temporaryDirectory(),
   };
   const cloud = await startCloud(options);
   onTestFinished(() => cloud.stop());
@@ -190,7 +189,7 @@ test("a second start on the same data says so, and the first goes on", async () 
 });
 
 test("data of a table with other keys is not touched", async () => {
-  const directory = dataDirectory();
+  const directory = temporaryDirectory();
   const first = await startCloud({
     assembly: fixtureAssembly({ resources: { Items: itemsTable } }),
     dataDirectory: directory,

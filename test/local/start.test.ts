@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, onTestFinished, test } from "vitest";
 import { commandLine } from "../../local/processes.ts";
 import { synthesize } from "../../local/synthesize.ts";
 import { eventually } from "../support/eventually.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
 
 type Started = { child: ChildProcess; ready: { http: string; ws: string; key: string }; lines: string[] };
 
@@ -39,7 +39,7 @@ function childrenOf(pid: number): number[] {
 }
 
 test("npm start answers, keeps its key with the data over a restart, and leaves nothing behind on Ctrl-C", async () => {
-  const data = mkdtempSync(join(tmpdir(), "convoke-data-"));
+  const data = temporaryDirectory();
 
   const first = await start("--data", data);
   const health = await fetch(`${first.ready.http}/api/health`);
@@ -73,7 +73,7 @@ test("a kill -9 of npm start leaves no process behind", async () => {
 });
 
 test("a second start on the same data says who is in the way", async () => {
-  const data = mkdtempSync(join(tmpdir(), "convoke-data-"));
+  const data = temporaryDirectory();
   await start("--data", data);
 
   await expect(start("--data", data)).rejects.toThrow(`Another start of Convoke is using ${data}`);

@@ -1,7 +1,7 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Json, JsonObject } from "../../core/protocol/json.ts";
+import { temporaryDirectory } from "./temporary.ts";
 
 type FixtureFunction = {
   /** An ES module that exports `handler`. */
@@ -13,7 +13,7 @@ type Resources = Record<string, { Type: string; Properties?: JsonObject; Conditi
 
 /**
  * Writes a cloud assembly as CDK would: for tests that need a template of their own, with functions of a few lines.
- * @returns its directory.
+ * @returns its directory, which is gone after the test.
  */
 export function fixtureAssembly({
   functions = {},
@@ -25,7 +25,7 @@ export function fixtureAssembly({
   /** Other sections of the template: Outputs, Conditions, ... */
   more?: JsonObject;
 }): string {
-  const directory = mkdtempSync(join(tmpdir(), "convoke-assembly-"));
+  const directory = temporaryDirectory();
   const files: Record<string, Json> = {};
   const lambdas: Resources = {};
   for (const [id, { code, properties = {} }] of Object.entries(functions)) {

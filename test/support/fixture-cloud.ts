@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { type Cloud, type CloudOptions, startCloud } from "../../local/cloud.ts";
 import { fixtureAssembly } from "./fixture-assembly.ts";
+import { temporaryDirectory } from "./temporary.ts";
 
 /** Starts a cloud on a fixture for one test. Its functions note what they see; `notes` reads it. */
 export async function fixtureCloud(
@@ -23,7 +23,7 @@ export async function fixtureCloud(
 
 /** A file that functions add lines to. */
 export function notebook(): { file: string; notes: <T>() => T[] } {
-  const file = join(mkdtempSync(join(tmpdir(), "convoke-notes-")), "notes");
+  const file = join(temporaryDirectory(), "notes");
   return {
     file,
     notes: <T>() => {
