@@ -13,6 +13,7 @@ export type EventsPage = { events: EventView[]; head: number; done: boolean };
 
 /** Both what came too early and what nobody has taken yet is kept up to so many, and asked for again beyond. */
 const mostKept = 1_000;
+const mostDoublings = 3;
 
 /**
  * Most sockets are soon back, and an answer that the service holds is held, and costs, also when nobody waits for it any
@@ -39,6 +40,8 @@ export class Feed implements Listener {
   #failure: { reason: unknown } | undefined;
   #wake: (() => void) | undefined;
   #gap: ReturnType<typeof setTimeout> | undefined;
+  /** How often in a row something missing was asked for in vain: a service that is behind must not be asked more. */
+  #asks = 0;
   #toPoll: ReturnType<typeof setTimeout> | undefined;
   #polling: AbortController | undefined;
   /** The service does not let this connection watch one more job. */
@@ -124,6 +127,7 @@ export class Feed implements Listener {
       case "watching":
         if ("scope" in message) break;
         this.#watching = true;
+        this.#asks = 0;
         this.#head = message.head;
         // Nothing will be pushed any more. The journal has the last word on that.
         if (isTerminal(message.status) && message.head <= this.#last) void this.#readOnce();
@@ -171,6 +175,7 @@ export class Feed implements Listener {
       this.#give(next);
     }
     if (this.#last > before) {
+      this.#asks = 0;
       clearTimeout(this.#gap);
       this.#gap = undefined;
     }
@@ -197,12 +202,17 @@ export class Feed implements Listener {
       clearTimeout(this.#gap);
       this.#gap = undefined;
     } else {
-      this.#gap ??= setTimeout(() => {
-        this.#gap = undefined;
-        // Who does not take what is there needs no more.
-        if (this.#ready.length < mostKept) this.#ask();
-        else this.#mindTheGap();
-      }, this.#times.gapMs);
+      this.#gap ??= setTimeout(
+        () => {
+          this.#gap = undefined;
+          // Who does not take what is there needs no more.
+          if (this.#ready.length < mostKept) {
+            this.#asks = Math.min(this.#asks + 1, mostDoublings);
+            this.#ask();
+          } else this.#mindTheGap();
+        },
+        this.#times.gapMs * 2 ** this.#asks,
+      );
     }
   }
 

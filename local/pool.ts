@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { availableParallelism } from "node:os";
 import type { Invoked, Lambdas } from "./lambdas.ts";
 import { type Lineage, noLineage, traceHeader } from "./lineage.ts";
 import type { Log } from "./log.ts";
@@ -27,11 +28,11 @@ export type FunctionCounts = {
   billedMs: number;
 };
 
-/**
- * How many sandboxes of a function start at the same time. A burst is served by those that are warm, and by more only
- * as long as it lasts: a laptop that starts forty processes at once answers nobody for ten seconds.
- */
-const startsAtOnce = 2;
+const cores = availableParallelism();
+/** How often those who wait ask whether one more pays. */
+const againMs = 100;
+/** What a start costs before one has been seen. */
+const usualStartMs = 400;
 
 export type InvokeOptions = {
   wait?: boolean;
@@ -48,9 +49,12 @@ type Pool = {
   /** The most recently used is last and the first to be used again, so that the others can be given up. */
   idle: Sandbox[];
   all: Set<Sandbox>;
-  busy: number;
+  busy: Set<Sandbox>;
   /** Sandboxes that are not ready yet. */
   starting: number;
+  /** How long a start and an invocation take, as the last ones did. */
+  startMs: number;
+  meanMs: number;
   waiting: (() => void)[];
   counts: FunctionCounts;
 };
@@ -81,8 +85,10 @@ export class SandboxPools implements Lambdas {
           fn,
           idle: [],
           all: new Set(),
-          busy: 0,
+          busy: new Set(),
           starting: 0,
+          startMs: usualStartMs,
+          meanMs: 0,
           waiting: [],
           counts: { invocations: 0, errors: 0, coldStarts: 0, billedMs: 0 },
         },
@@ -108,18 +114,19 @@ export class SandboxPools implements Lambdas {
     }
     const limit = fn.reservedConcurrency ?? Number.POSITIVE_INFINITY;
     for (;;) {
-      const full = pool.busy >= limit;
+      const full = pool.busy.size >= limit;
       if (full && (!wait || limit === 0)) {
         return refuse("throttled", "TooManyRequestsException", "Rate Exceeded.");
       }
-      if (this.#stopped || (!full && (pool.idle.length > 0 || pool.starting < startsAtOnce))) break;
-      await new Promise<void>((resolve) => pool.waiting.push(resolve));
+      if (this.#stopped || (!full && (pool.idle.length > 0 || pays(pool)))) break;
+      await this.#turn(pool);
     }
     if (this.#stopped) return refuse("throttled", "ServiceException", "The embedded cloud is stopping");
 
-    pool.busy++;
     const warm = pool.idle.pop();
     const sandbox = warm ?? this.#start(pool);
+    pool.busy.add(sandbox);
+    sandbox.usedAt = Date.now();
     if (warm && this.#freeze) warm.thaw();
     const begunAt = performance.now();
     const requestId = randomUUID();
@@ -135,6 +142,7 @@ export class SandboxPools implements Lambdas {
     const tookMs = performance.now() - begunAt;
     counts.invocations++;
     counts.billedMs += Math.ceil(tookMs);
+    if (warm) pool.meanMs += (tookMs - pool.meanMs) / 8;
     if (!outcome.ok) counts.errors++;
     this.#report(fn, tookMs, warm ? undefined : sandbox.initMs, outcome, about, routine);
 
@@ -142,7 +150,7 @@ export class SandboxPools implements Lambdas {
       if (this.#freeze) sandbox.freeze();
       pool.idle.push(sandbox);
     }
-    pool.busy--;
+    pool.busy.delete(sandbox);
     pool.waiting.shift()?.();
     return outcome;
   }
@@ -182,6 +190,20 @@ export class SandboxPools implements Lambdas {
     return pool;
   }
 
+  /** Resolves when there may be a sandbox, or when one more pays: those that are busy may have turned out to be slow. */
+  #turn(pool: Pool): Promise<void> {
+    return new Promise((resolve) => {
+      const again = setInterval(() => {
+        if (pool.waiting[0] === wake && pays(pool)) pool.waiting.shift()!();
+      }, againMs);
+      const wake = () => {
+        clearInterval(again);
+        resolve();
+      };
+      pool.waiting.push(wake);
+    });
+  }
+
   #start(pool: Pool): Sandbox {
     pool.counts.coldStarts++;
     pool.starting++;
@@ -198,6 +220,7 @@ export class SandboxPools implements Lambdas {
     pool.all.add(sandbox);
     void sandbox.ready().then(() => {
       pool.starting--;
+      pool.startMs = sandbox.initMs ?? pool.startMs;
       pool.waiting.shift()?.();
     });
     this.#state.addProcess(sandbox.pid, "convoke-lambda");
@@ -228,6 +251,19 @@ export class SandboxPools implements Lambdas {
       { routine: routine && outcome.ok },
     );
   }
+}
+
+/**
+ * Whether one more sandbox is worth its start: the others would not be through with what waits any sooner. Who has been
+ * busy for longer than a start takes is not counted on; it may hold a long poll, or wait for a model. Of the others
+ * there are no more than cores: a laptop that starts forty processes for a burst answers nobody for ten seconds, and has
+ * its memory full of them afterwards.
+ */
+function pays({ busy, starting, waiting, startMs, meanMs }: Pool): boolean {
+  const since = Date.now() - startMs;
+  const prompt = [...busy].filter(({ initMs, usedAt }) => initMs !== undefined && usedAt >= since).length;
+  if (prompt + starting >= cores) return false;
+  return (waiting.length + 1) * meanMs >= startMs * (prompt + starting);
 }
 
 function refuse(kind: "error" | "throttled", errorType: string, errorMessage: string): Invoked {
