@@ -51,7 +51,7 @@ function choose(local: boolean) {
     heartbeatMs: pick(15_000, 1_000),
     /** How often a worker looks for a cancel while it works. */
     cancelPollMs: pick(2_000, 500),
-    sweepSeconds: pick(60, 5),
+    sweepSeconds: pick(60, 2),
     /** A message that was lost is missed after this long. */
     submitDueMs: 5_000,
     /** A retry or wait that is shorter is waited for in place, a longer one parks the job. */
@@ -94,6 +94,9 @@ function choose(local: boolean) {
 export type Settings = ReturnType<typeof choose>;
 
 export const settings = { aws: choose(false), local: choose(true) };
+
+/** How much faster schedules are here: EventBridge knows no rate below a minute, so the template says a minute. */
+export const localScheduleScale = settings.aws.sweepSeconds / settings.local.sweepSeconds;
 
 export function settingsOf(environment: NodeJS.ProcessEnv): Settings {
   return environment[env.settings] === "local" ? settings.local : settings.aws;

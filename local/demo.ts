@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { run } from "../client/cli/program.ts";
 import { type Convoke, convoke } from "../client/index.ts";
+import { localScheduleScale } from "../core/config.ts";
 import type { EventView } from "../core/protocol/wire.ts";
 import { type Cloud, startCloud } from "./cloud.ts";
 import { createKey } from "./keys.ts";
@@ -18,7 +19,7 @@ async function main(): Promise<number> {
   console.log(
     "Synthesizing the CDK app, starting its table, queues, functions and gateways on this machine ...",
   );
-  const cloud = await startCloud({ assembly: await synthesize(), scheduleScale: 12 });
+  const cloud = await startCloud({ assembly: await synthesize(), scheduleScale: localScheduleScale });
   const stop = () => cloud.stop().then(() => process.exit(130));
   process.once("SIGINT", stop);
   process.once("SIGTERM", stop);

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { settings } from "../core/config.ts";
+import { localScheduleScale } from "../core/config.ts";
 import { type Cloud, startCloud } from "./cloud.ts";
 import { synthesize } from "./synthesize.ts";
 
@@ -61,8 +61,7 @@ async function main(): Promise<void> {
     ...(dataDirectory ? { dataDirectory } : {}),
     port: options.port,
     awsLimits: options["aws-limits"],
-    // The template says once a minute; the settings say how often that is here.
-    scheduleScale: settings.aws.sweepSeconds / settings.local.sweepSeconds,
+    scheduleScale: localScheduleScale,
     verbose: options.verbose,
     print: console.log,
   });

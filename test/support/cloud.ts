@@ -1,5 +1,6 @@
 import { test as base } from "vitest";
 import { type Convoke, convoke } from "../../client/index.ts";
+import { localScheduleScale } from "../../core/config.ts";
 import type { Principal } from "../../core/keys/keys.ts";
 import { type Cloud, type CloudOptions, startCloud } from "../../local/cloud.ts";
 import { createKey } from "../../local/keys.ts";
@@ -17,7 +18,7 @@ export interface TestCloud extends Cloud {
 export async function startTestCloud(options: Partial<CloudOptions> = {}): Promise<TestCloud> {
   const cloud = await startCloud({
     assembly: await synthesize(),
-    scheduleScale: 12,
+    scheduleScale: localScheduleScale,
     ...options,
     environment: { MOCK_LATENCY_MS: "20", ...options.environment },
   });
