@@ -63,7 +63,7 @@ const mock: Deployment = {
 
 /**
  * The models of a deployment: what `COUNCIL_MEMBERS`, `COUNCIL_CHAIRMEN` and `TITLE_MODEL` name, and for those that
- * are not set, what is configured: provider keys, Bedrock on AWS, else the mock models.
+ * are not set, what is configured: provider keys, Bedrock where there are credentials of AWS, else the mock models.
  */
 export function deploymentOf(environment: NodeJS.ProcessEnv): Deployment {
   const configured = defaults(environment);
@@ -83,7 +83,15 @@ function defaults(environment: NodeJS.ProcessEnv): Deployment {
   if (hasOpenai && hasAnthropic) return mixed;
   if (hasOpenai) return openai;
   if (hasAnthropic) return anthropic;
-  return environment[names.settings] === "local" ? mock : bedrock;
+  return environment[names.settings] === "local" && !hasAwsCredentials(environment) ? mock : bedrock;
+}
+
+/** The embedded cloud gives its functions `local` as the key of an account that does not exist. */
+function hasAwsCredentials({
+  AWS_ACCESS_KEY_ID: key,
+  AWS_BEARER_TOKEN_BEDROCK: token,
+}: NodeJS.ProcessEnv): boolean {
+  return Boolean(token) || (Boolean(key) && key !== "local");
 }
 
 function list(value: string | undefined): ModelName[] | undefined {

@@ -12,6 +12,8 @@ function providersOf(environment: NodeJS.ProcessEnv): string[] {
 describe("the models of a deployment", () => {
   test.each([
     ["nothing but a laptop", local, ["mock"]],
+    ["the embedded cloud's own credentials", { ...local, AWS_ACCESS_KEY_ID: "local" }, ["mock"]],
+    ["a laptop with AWS credentials", { ...local, AWS_ACCESS_KEY_ID: "AKIA" }, ["bedrock"]],
     ["an OpenAI key", { ...local, OPENAI_API_KEY: "k" }, ["openai"]],
     ["an OpenAI-compatible server", { ...local, OPENAI_BASE_URL: "http://127.0.0.1:11434/v1" }, ["openai"]],
     ["an Anthropic key", { ...local, ANTHROPIC_API_KEY: "k" }, ["anthropic"]],
