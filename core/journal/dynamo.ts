@@ -84,7 +84,8 @@ export function dynamoJournal(
 
   async function readOnce(job: JobKey, after: number, limit: number | undefined): Promise<Reading> {
     const range = fromEntry(job, after + 1);
-    let { items, next } = await query({ ...range, ...(limit === undefined ? {} : { Limit: limit }) });
+    // One more than asked for: whether there is another entry, or HEAD.
+    let { items, next } = await query({ ...range, ...(limit === undefined ? {} : { Limit: limit + 1 }) });
     const entries = items.filter(isEntry).map((item) => entryOf(item as EntryItem));
     const headAt = items.find(({ sk }) => sk === headKey) as HeadItem | undefined;
     const head = headAt && headOf(headAt);

@@ -195,6 +195,7 @@ inBothWorlds((world) => {
     }
     expect(seen).toEqual(entries);
     expect((await journal.read(job, 2, 1)).entries).toEqual([entries[2]]);
+    expect(await journal.read(job, 3, 2)).toMatchObject({ entries: entries.slice(3), more: false });
   });
 
   test("a limit holds also where the reading begins inside an entry", async () => {
