@@ -15,12 +15,26 @@ export interface TestCloud extends Cloud {
   as(principal: Pick<Principal, "tenant"> & Partial<Principal>): Promise<{ key: string; client: Convoke }>;
 }
 
+/** A test must not spend the money of whoever runs it: nothing of their environment brings real models. */
+const noProviders = {
+  AWS_ACCESS_KEY_ID: "local",
+  AWS_SECRET_ACCESS_KEY: "local",
+  AWS_SESSION_TOKEN: "",
+  AWS_BEARER_TOKEN_BEDROCK: "",
+  OPENAI_API_KEY: "",
+  OPENAI_BASE_URL: "",
+  ANTHROPIC_API_KEY: "",
+  COUNCIL_MEMBERS: "",
+  COUNCIL_CHAIRMEN: "",
+  TITLE_MODEL: "",
+};
+
 export async function startTestCloud(options: Partial<CloudOptions> = {}): Promise<TestCloud> {
   const cloud = await startCloud({
     assembly: await synthesize(),
     scheduleScale: localScheduleScale,
     ...options,
-    environment: { MOCK_LATENCY_MS: "20", ...options.environment },
+    environment: { ...noProviders, MOCK_LATENCY_MS: "20", ...options.environment },
   });
   const as: TestCloud["as"] = async (principal) => {
     const key = await createKey(cloud, principal);
