@@ -52,6 +52,8 @@ function choose(local: boolean) {
     /** How often a worker looks for a cancel while it works. */
     cancelPollMs: pick(2_000, 500),
     sweepSeconds: pick(60, 2),
+    /** Batches of the stream that are pushed at the same time. Fewer of them are larger, which is cheaper. */
+    progressLanes: pick(10, 2),
     /** A message that was lost is missed after this long. */
     submitDueMs: 5_000,
     /** A retry or wait that is shorter is waited for in place, a longer one parks the job. */
@@ -69,6 +71,9 @@ function choose(local: boolean) {
     inlineBytes: 16 * 1024,
     frameBytes: 30 * 1024,
     bodyBytes: 256 * 1024,
+    /** Of the HTTP API in all. A laptop has one user, whose bursts are none of its business. */
+    requestsPerSecond: pick(200, 2_000),
+    requestBurst: pick(400, 4_000),
     jsonDepth: 64,
     jsonNodes: 10_000,
     /** Lambda answers with at most 6 MB: a larger result is given by reference. */

@@ -13,7 +13,7 @@ export class Api extends Construct {
 
   constructor(scope: Construct, id: string, plan: Plan) {
     super(scope, id);
-    const { access, allowedOrigins, models } = plan.environment;
+    const { access, allowedOrigins, models, settings } = plan.environment;
     this.fn = lambdaFunction(this, "api", plan, {
       description: "Accepts jobs and answers questions about them",
       memorySize: 1024,
@@ -49,7 +49,7 @@ export class Api extends Construct {
       httpApi: api,
       stageName: "$default",
       autoDeploy: true,
-      throttle: { rateLimit: 200, burstLimit: 400 },
+      throttle: { rateLimit: settings.requestsPerSecond, burstLimit: settings.requestBurst },
     });
     (stage.node.defaultChild as CfnStage).accessLogSettings = {
       destinationArn: logGroupOf(this, "AccessLog", plan.environment).logGroupArn,

@@ -19,9 +19,11 @@ export class Progress extends Construct {
   readonly fn: LambdaFunction;
   /** Names of stream records that could not be handed on; without their contents. */
   readonly failures: Queue;
+  private readonly lanes: number;
 
   constructor(scope: Construct, id: string, plan: Plan) {
     super(scope, id);
+    this.lanes = plan.environment.settings.progressLanes;
     this.fn = lambdaFunction(this, "progress", plan, {
       description: "Pushes committed events to their watchers",
       memorySize: 512,
@@ -45,7 +47,7 @@ export class Progress extends Construct {
       batchSize: 100,
       maxBatchingWindow: Duration.seconds(0),
       // Order is kept per item collection, and that is all that a watcher of one job can see.
-      parallelizationFactor: 10,
+      parallelizationFactor: this.lanes,
       // One record that cannot be handled must not hold up the feed for the day that it stays in the stream.
       bisectBatchOnError: true,
       retryAttempts: 3,

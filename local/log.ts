@@ -9,24 +9,43 @@ export interface Log {
   close(): Promise<void>;
 }
 
+const flushMs = 20;
+
 export function openLog(options: { file?: string; print?: (text: string) => void; verbose?: boolean }): Log {
   const { print = () => {}, verbose = false } = options;
   const file: WriteStream | undefined = options.file
     ? createWriteStream(options.file, { flags: "a", mode: 0o600 })
     : undefined;
+  // Writing to a terminal or pipe holds up whoever does it, and a job is a dozen lines.
+  let lines: string[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  const flush = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    const text = lines.join("\n");
+    lines = [];
+    if (text !== "") print(text);
+  };
+  const show = (line: string) => {
+    lines.push(line);
+    timer ??= setTimeout(flush, flushMs);
+  };
   const timed = (text: string) => `${new Date().toTimeString().slice(0, 8)}.${milliseconds()} ${text}`;
   return {
     line(text, { routine = false } = {}) {
       const line = timed(text);
-      if (verbose || !routine) print(line);
+      if (verbose || !routine) show(line);
       file?.write(`${line}\n`);
     },
     output(functionName, text) {
       const line = `${functionName} | ${text}`;
-      if (verbose) print(line);
+      if (verbose) show(line);
       file?.write(`${line}\n`);
     },
-    close: () => new Promise((resolve) => (file ? file.end(() => resolve()) : resolve())),
+    close() {
+      flush();
+      return new Promise((resolve) => (file ? file.end(() => resolve()) : resolve()));
+    },
   };
 }
 

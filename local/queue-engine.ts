@@ -64,7 +64,9 @@ export async function startQueues(directory: string): Promise<QueueEngine> {
       };
     },
     {
-      PersistenceManager: new (directory: string) => { load(...stores: object[]): void; close(): void };
+      PersistenceManager: new (
+        directory: string,
+      ) => { db: { exec(sql: string): void }; load(...stores: object[]): void; close(): void };
     },
   ];
 
@@ -72,6 +74,9 @@ export async function startQueues(directory: string): Promise<QueueEngine> {
   const sns = new SnsStore();
   const s3 = new S3Store();
   const persistence = new PersistenceManager(directory);
+  // It writes within this process, three times a message. What the operating system has survives a kill of the runner,
+  // and behind the queue there is the sweeper.
+  persistence.db.exec("PRAGMA synchronous = OFF");
   // Loading comes first: a store that persists while it loads would replace what it reads.
   persistence.load(store, sns, s3);
   store.persistence = persistence;
