@@ -3,6 +3,7 @@ import { Unavailable } from "../protocol/error.ts";
 import { applyEntry, type Entry, type JobEvent } from "../protocol/event.ts";
 import type { JobRecord } from "../protocol/job.ts";
 import type { Services } from "../services.ts";
+import { pauseMs } from "./patience.ts";
 
 export type Decision = {
   events: JobEvent[];
@@ -58,9 +59,10 @@ export async function append(
       events: decision.events,
     };
     const next = applyEntry(state, entry);
-    const along = decision.along ? await decision.along(next) : undefined;
+    let along: Along | undefined;
     let standing: Entry | undefined;
     try {
+      along = await decision.along?.(next);
       const written = await journal.append(entry, along);
       if (written.end === "stored") return { end: "appended", job: along?.head ?? next, entry };
       if (written.end === "conversation changed") continue;
@@ -68,7 +70,7 @@ export async function append(
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error;
       silent = error;
-      await sleep(random() * Math.min(2_000, 20 * 2 ** attempt));
+      await sleep(pauseMs(random, attempt));
       standing = await journal.read(state, state.seq, 1).then(
         (reading) => reading.entries[0],
         () => undefined,

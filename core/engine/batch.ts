@@ -9,6 +9,7 @@ export type Unit<T> = { name: string; start: () => Promise<T> };
  */
 export function runBatch<T>(units: Unit<T>[], config: ConcurrencyConfig = {}): Promise<BatchResult<T>> {
   const { maxConcurrency = Number.POSITIVE_INFINITY, completionConfig = {} } = config;
+  if (!(maxConcurrency >= 1)) throw new RangeError(`maxConcurrency is at least 1, not ${maxConcurrency}`);
   const { minSuccessful, toleratedFailureCount, toleratedFailurePercentage } = completionConfig;
   const conditional = [minSuccessful, toleratedFailureCount, toleratedFailurePercentage].some(
     (limit) => limit !== undefined,

@@ -1,13 +1,18 @@
 import type { ModelAnswer, ModelRequest } from "../models/model.ts";
-import type { Failure, JobKey, Progress, Usage } from "../protocol/job.ts";
+import type { JobKey, Progress, Usage } from "../protocol/job.ts";
 import type { Json, Millis } from "../protocol/json.ts";
 
 /** At least one field. @see the AWS Lambda durable functions SDK, whose shape this is. */
 export type Duration = { days?: number; hours?: number; minutes?: number; seconds?: number };
 
+const longestDurationMs = 10 * 365 * 86_400_000;
+
+/** @throws RangeError for what is no time at all, negative, or longer than ten years: a moment that nobody could store. */
 export function toMillis(duration: Duration): Millis {
   const { days = 0, hours = 0, minutes = 0, seconds = 0 } = duration;
-  return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000;
+  const millis = (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000;
+  if (millis >= 0 && millis <= longestDurationMs) return millis;
+  throw new RangeError(`A duration is 0 seconds to 10 years, not ${millis / 1000} seconds`);
 }
 
 /** @param attempt - how often the step has been tried by now, from 1. */
@@ -127,4 +132,3 @@ export interface JobContext {
 
 /** What a step leaves behind: its result, and what rides on the event. */
 export type StepOutcome = { result: Json; usage?: Usage; degraded?: boolean; mock?: boolean };
-export type StepFailure = { failure: Failure; retryAt?: Millis };

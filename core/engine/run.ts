@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { CallOptions, Model, ModelAnswer, ModelRequest } from "../models/model.ts";
-import { StepError } from "../protocol/error.ts";
+import { StepError, StepFailed } from "../protocol/error.ts";
 import type { JobEvent } from "../protocol/event.ts";
 import {
   addUsage,
@@ -23,6 +23,7 @@ import {
   type StepOutcome,
   toMillis,
 } from "./context.ts";
+import { place } from "./place.ts";
 
 /** What the journal knows of one path, and what the job function waits for at it. */
 export type Operation = {
@@ -86,7 +87,6 @@ export class Run {
   progress: Progress | undefined;
   degraded = false;
   replaying = true;
-  private fresh: Operation[] = [];
   private consumed: Usage = noUsage;
   private readonly job: JobRecord;
   private readonly world: World;
@@ -104,17 +104,21 @@ export class Run {
       this.finished = finished;
       this.onActivity();
     };
-    // In a promise from the start: a job function that throws before its first await fails like any other.
-    Promise.resolve()
-      .then(() => fn(this.context("")))
+    // Async from the start: a job function that throws before its first await fails like any other.
+    place
+      .run({ jobId: this.job.jobId }, async () => fn(this.context("")))
       .then(
         (value) => end({ ok: true, value }),
         (error: unknown) => end({ ok: false, error }),
       );
   }
 
-  /** What a recorded event says of its operation. Returns the operation if that settles it. */
+  /**
+   * What an event says of its operation, be it read from the journal or about to be written.
+   * @returns the operation if that settles it.
+   */
   record(event: JobEvent): Operation | undefined {
+    if ("usage" in event && event.usage) this.consumed = addUsage(this.consumed, event.usage);
     switch (event.kind) {
       case "step.started":
         for (const { step, attempt } of event.steps) {
@@ -145,18 +149,18 @@ export class Run {
     operation.state = "settled";
     operation.outcome = outcome;
     operation.dueAt = undefined;
-    if (outcome.ok && outcome.usage) this.consumed = addUsage(this.consumed, outcome.usage);
     operation.call?.settle(outcome);
   }
 
-  /** Operations that the job function has asked for since this was last asked, and that no journal knows. */
-  takeFresh(): Operation[] {
-    return this.fresh.splice(0).filter((operation) => operation.state === "new");
+  /** What the job function has asked for and no journal knows yet. */
+  unrecorded(): Operation[] {
+    return [...this.operations.values()].filter((operation) => operation.call && operation.state === "new");
   }
 
-  /** Paths that the journal holds and the job function has not asked for. */
-  uncalled(): Operation[] {
-    return [...this.operations.values()].filter((operation) => !operation.call);
+  /** The first that the journal holds and the job function has not asked for: a replay may be ahead of it. */
+  uncalled(): Operation | undefined {
+    for (const operation of this.operations.values()) if (!operation.call) return operation;
+    return undefined;
   }
 
   private operation(path: string, kind: Operation["kind"]): Operation {
@@ -174,6 +178,8 @@ export class Run {
     details: Omit<Call, "settle">,
     revive: (outcome: Outcome & { ok: true }) => T,
   ): Promise<T> {
+    const misuse = this.misuse(path);
+    if (misuse) return droppable(Promise.reject(misuse));
     const operation = this.operation(path, kind);
     const promise = new Promise<T>((resolve, reject) => {
       if (operation.kind !== kind) {
@@ -189,12 +195,20 @@ export class Run {
       };
       operation.call = { ...details, settle };
       if (operation.outcome) settle(operation.outcome);
-      else if (operation.state === "new") this.fresh.push(operation);
     });
-    // A job may drop a promise (a lost race); its failure is in the journal and must not end the process.
-    promise.catch(() => {});
     this.onActivity();
-    return promise;
+    return droppable(promise);
+  }
+
+  /** What no replay could tell apart fails at once, and the same way every time. */
+  private misuse(path: string): StepFailed | undefined {
+    const inside = place.getStore()?.step;
+    if (inside !== undefined) {
+      const message = `"${path}" was asked for inside step "${inside}"; a step may not use the job's context`;
+      return new StepFailed("nested_step", message);
+    }
+    if (!this.operations.get(path)?.call) return undefined;
+    return new StepFailed("duplicate_step", `Two steps of the job have the same path, "${path}"`);
   }
 
   private context(scope: string): JobContext {
@@ -253,7 +267,7 @@ export class Run {
           }),
         );
       let last: Promise<ModelAnswer> = attempt(request, path, false);
-      for (const model of fallback) {
+      for (const model of new Set(fallback)) {
         const answer = await last.catch(() => undefined);
         if (answer) return answer;
         last = attempt({ ...request, model }, `${path}/fallback:${model}`, true);
@@ -289,12 +303,14 @@ export class Run {
           { config, perform: async (step) => ({ result: (await fn(step)) as Json }) },
           plain,
         ) as Promise<T>,
-      wait: async (name: string, duration: Duration) => {
-        await this.call(pathOf(name), "wait", { config: {}, durationMs: toMillis(duration) }, plain);
+      wait: (name: string, duration: Duration) =>
+        this.call(pathOf(name), "wait", { config: {}, durationMs: toMillis(duration) }, () => undefined),
+      generate: (name, request, config = {}) => droppable(generate(name, request, config, false)),
+      stream: (name, request, config = {}) => droppable(generate(name, request, config, true)),
+      runInChildContext: (name, fn) => {
+        const inner = child(name);
+        return droppable((async () => fn(inner))());
       },
-      generate: (name, request, config = {}) => generate(name, request, config, false),
-      stream: (name, request, config = {}) => generate(name, request, config, true),
-      runInChildContext: async (name, fn) => fn(child(name)),
       parallel: (name, branches, config) => {
         const inner = child(name);
         return runBatch(
@@ -331,6 +347,12 @@ export class Run {
       usage: () => this.consumed,
     };
   }
+}
+
+/** A job may drop a promise (a lost race); its failure is in the journal and must not end the process. */
+function droppable<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
 }
 
 /** The same for every attempt of a step, different for every step of every job. */

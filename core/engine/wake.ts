@@ -7,9 +7,13 @@ import type { Services } from "../services.ts";
  * @returns false when the queue did not take the message. The sweeper will send it, so that is worth a line in the
  * log and nothing more.
  */
-export async function wake({ queue }: Pick<Services, "queue">, job: JobRecord): Promise<boolean> {
+export async function wake(
+  { queue }: Pick<Services, "queue">,
+  job: JobRecord,
+  delaySeconds?: number,
+): Promise<boolean> {
   try {
-    await queue.send(job.lane, { tenant: job.tenant, jobId: job.jobId });
+    await queue.send(job.lane, { tenant: job.tenant, jobId: job.jobId }, delaySeconds);
     return true;
   } catch (error) {
     if (error instanceof Unavailable) return false;

@@ -27,10 +27,13 @@ export function memoryJournal(
   const claims = new Map<string, IdempotencyClaim & { jobId: string }>();
   const find = (key: JobKey) => jobs.get(jobPartition(key));
 
-  function store(entry: Entry, head: JobRecord | undefined): void {
-    // Building the items refuses what the table would refuse, before anything is written.
+  /** Building the items refuses what the table would refuse, before anything is written. */
+  function check(entry: Entry, head: JobRecord | undefined): void {
     entryItem(entry, settings);
     if (head) headItem(head, settings);
+  }
+
+  function store(entry: Entry, head: JobRecord | undefined): void {
     const job = find(entry);
     const entries = [...(job?.entries ?? []), structuredClone(entry)];
     const newHead = head ? structuredClone(head) : job?.head;
@@ -50,6 +53,7 @@ export function memoryJournal(
         return { end: "duplicate", jobId: before.jobId, fingerprint: before.fingerprint };
       }
       if (conversation && !conversations.accepts(conversation)) return { end: "conversation changed" };
+      check(entry, head);
       if (conversation) conversations.write(conversation);
       store(entry, head);
       if (claimed !== undefined && idempotency) claims.set(claimed, { ...idempotency, jobId: entry.jobId });
@@ -61,6 +65,7 @@ export function memoryJournal(
       if (standing) return { end: "taken", entry: structuredClone(standing) };
       const { head, conversation } = along;
       if (conversation && !conversations.accepts(conversation)) return { end: "conversation changed" };
+      check(entry, head);
       if (conversation) conversations.write(conversation);
       store(entry, head);
       return { end: "stored" };

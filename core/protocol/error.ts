@@ -77,6 +77,15 @@ export class StepError extends ServiceError {
   }
 }
 
+/** Whatever was thrown, as a text: a job function may throw anything, objects without a `toString` included. */
+function describe(thrown: unknown): string {
+  try {
+    return thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
+  } catch {
+    return "something was thrown that cannot be shown as text";
+  }
+}
+
 /** What the journal keeps of an error. A surprise keeps its message (job authors debug with it) but no stack. */
 export function failureOf(error: unknown, at: { step?: string; attempt?: number } = {}): Failure {
   if (error instanceof StepError) return { ...error.failure, ...at };
@@ -90,7 +99,7 @@ export function failureOf(error: unknown, at: { step?: string; attempt?: number 
         }
       : {
           code: "error",
-          message: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+          message: describe(error),
         };
-  return { ...base, message: base.message.slice(0, 2000), ...at };
+  return { ...base, message: String(base.message).slice(0, 2000), ...at };
 }

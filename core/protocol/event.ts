@@ -152,7 +152,8 @@ export function apply(job: JobRecord | undefined, key: JobKey, event: Recorded):
     case "job.released":
       next.status = event.reason === "out_of_time" ? "pending" : "waiting";
       if (event.blocked) next.blocked = event.blocked;
-      next.stalls = 0;
+      // Running out of time is no progress: a step that never fits into an invocation must not be tried for ever.
+      if (event.reason !== "out_of_time") next.stalls = 0;
       return next;
     case "job.cancel_requested":
       next.cancelRequested ??= { by: event.by, at: event.at };
@@ -166,7 +167,9 @@ export function apply(job: JobRecord | undefined, key: JobKey, event: Recorded):
     case "job.cancelled":
       return ended(next, "cancelled", event.at);
     default:
-      return event satisfies never;
+      event satisfies never;
+      // Written by a newer deployment, read by one that has yet to learn it.
+      return next;
   }
 }
 

@@ -115,7 +115,7 @@ export type JobRecord = JobKey & {
   steps: number;
   /** Claims so far: every one is a hop through the queue. */
   hops: number;
-  /** Claims in a row after which nothing was recorded: a job that kills its workers. */
+  /** Claims in a row after which nothing was recorded: a job that kills its workers, or a step that takes too long. */
   stalls: number;
   lease?: { by: string; until: Millis };
   /** When the sweeper must look if nothing else has happened. Absent only when the job has ended. */

@@ -1,10 +1,10 @@
 import type { Context, EventBridgeEvent, SQSEvent } from "aws-lambda";
 import type { Logger } from "../../core/engine/context.ts";
-import { isTerminal, type JobKey } from "../../core/protocol/job.ts";
+import { isTerminal, type JobKey, type JobRecord } from "../../core/protocol/job.ts";
 import { parseWakeUp } from "../../core/queue/queue.ts";
 import type { Services } from "../../core/services.ts";
 
-type SweeperServices = Pick<Services, "journal" | "queue" | "now" | "settings">;
+type SweeperServices = Pick<Services, "journal" | "queue" | "now" | "random" | "settings">;
 
 const jobsPerPage = 200;
 /** Stop looking for more when an invocation has less left. */
@@ -70,6 +70,14 @@ async function wake(services: SweeperServices, job: JobKey, due: number): Promis
   if (head.lease && head.lease.until > now()) return false;
   const { tenant, jobId } = job;
   const moved = await journal.postpone({ tenant, jobId, due }, now() + settings.sweepSeconds * 1000);
-  if (moved) await queue.send(head.lane, { tenant, jobId });
+  if (moved) await queue.send(head.lane, { tenant, jobId }, apartSeconds(services, head));
   return moved;
+}
+
+/**
+ * A job that takes its worker down takes its batch down too. They are all due at the same moment then, so those that
+ * were there twice in a row are sent at different ones, and find other company.
+ */
+function apartSeconds({ random, settings }: SweeperServices, { stalls }: JobRecord): number {
+  return stalls < 2 ? 0 : Math.floor((random() * settings.sweepSeconds) / 2);
 }

@@ -1,6 +1,10 @@
 import { logger } from "../../core/logger.ts";
-import { workerServices } from "../../core/worker-services.ts";
+import { services } from "../../core/services.ts";
 import { jobs } from "../../jobs/index.ts";
+import { containRejections } from "./rejections.ts";
 import { worker } from "./worker.ts";
 
-export const handler = worker(workerServices(process.env), jobs, logger(process.env));
+const log = logger(process.env);
+containRejections(log);
+
+export const handler = worker(services(process.env), jobs, log);

@@ -2,7 +2,8 @@ import { BatchProcessor, EventType, processPartialResponse } from "@aws-lambda-p
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import type { Logger } from "../../core/engine/context.ts";
 import type { Jobs } from "../../core/engine/job-type.ts";
-import { type EngineServices, pass } from "../../core/engine/pass.ts";
+import type { EngineServices } from "../../core/engine/live-pass.ts";
+import { pass } from "../../core/engine/pass.ts";
 import { parseWakeUp } from "../../core/queue/queue.ts";
 
 /**

@@ -1,7 +1,8 @@
 import * as z from "zod";
 import type { JobContext, Logger } from "../../core/engine/context.ts";
 import { type AnyJobType, defineJob, type Jobs, registry } from "../../core/engine/job-type.ts";
-import { type PassEnd, pass } from "../../core/engine/pass.ts";
+import type { PassEnd } from "../../core/engine/live-pass.ts";
+import { pass } from "../../core/engine/pass.ts";
 import { submit } from "../../core/engine/submit.ts";
 import { type MemoryOverrides, memoryServices } from "../../core/memory.ts";
 import type { Model } from "../../core/models/model.ts";

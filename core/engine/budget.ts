@@ -1,0 +1,47 @@
+import type { Settings } from "../config.ts";
+import { type Entry, lastSeq } from "../protocol/event.ts";
+import type { Failure, JobRecord } from "../protocol/job.ts";
+import type { Millis } from "../protocol/json.ts";
+
+/** Why no worker may begin another pass over the job. */
+export function overBudget(job: JobRecord, settings: Settings, now: Millis): Failure | undefined {
+  if (job.stalls >= settings.maxStalls) {
+    return {
+      code: "worker_died",
+      message: `${job.stalls} workers in a row died over this job, or ran out of time, before anything was done`,
+    };
+  }
+  if (job.hops >= settings.maxHops) return exceeded(`The job went through the queue ${job.hops} times`);
+  if (now - job.createdAt > settings.maxAgeMs) {
+    return exceeded(`The job is older than ${settings.maxAgeMs / 86_400_000} days`);
+  }
+  return tooManyEvents(job, settings);
+}
+
+/** Retries and waits are no steps, so a loop of them ends here. */
+export function tooManyEvents(job: JobRecord, { maxEvents }: Settings): Failure | undefined {
+  return job.seq < maxEvents
+    ? undefined
+    : exceeded(`The journal has ${job.seq} events, the limit is ${maxEvents}`);
+}
+
+export function tooManySteps(job: JobRecord, beginning: number, { maxSteps }: Settings): Failure | undefined {
+  return job.steps + beginning <= maxSteps
+    ? undefined
+    : exceeded(`The job asked for more than ${maxSteps} steps`);
+}
+
+function exceeded(message: string): Failure {
+  return { code: "budget_exceeded", message };
+}
+
+/**
+ * Whether somebody should have been here long ago. A worker that died before its claim leaves no trace, so a pass that
+ * comes this late claims first: deaths are counted then, whatever the job function does to its worker.
+ */
+export function isLate(job: JobRecord, entries: Entry[], settings: Settings, now: Millis): boolean {
+  const last = entries.at(-1)!;
+  const released = last.events.findLast((event) => event.kind === "job.released");
+  const expectedAt = released?.wakeAt ?? last.at;
+  return lastSeq(last) === job.seq && now - expectedAt > 2 * settings.sweepSeconds * 1000;
+}

@@ -1,0 +1,91 @@
+import { type ConversationWrite, endJob, type Outcome } from "../conversations/conversation.ts";
+import type { Along } from "../journal/journal.ts";
+import { store } from "../payloads/payloads.ts";
+import { failureOf } from "../protocol/error.ts";
+import type { JobEvent } from "../protocol/event.ts";
+import type { Failure, JobKey, JobRecord } from "../protocol/job.ts";
+import type { Json, JsonObject } from "../protocol/json.ts";
+import type { Services } from "../services.ts";
+import { recordable } from "./attempt.ts";
+import type { AnyJobType } from "./job-type.ts";
+import { patiently } from "./patience.ts";
+import { wake } from "./wake.ts";
+
+export type HowItEnds =
+  | { end: "completed"; result: Json; degraded: boolean }
+  | { end: "failed"; failure: Failure }
+  | { end: "cancelled"; by: string };
+
+type EndingServices = Pick<
+  Services,
+  "conversations" | "journal" | "payloads" | "queue" | "settings" | "now" | "sleep" | "random"
+>;
+
+/** The terminal event, and what is written in its transaction. */
+export type Ending = {
+  event: JobEvent;
+  /** HEAD without lease and due, and the conversation's next state. Asked again whenever the conversation has changed. */
+  along: (next: JobRecord) => Promise<Along>;
+  /** Tells the job whose turn it is in the conversation now. */
+  handOver: () => Promise<void>;
+};
+
+export async function ending(
+  services: EndingServices,
+  job: JobRecord,
+  jobType: AnyJobType | undefined,
+  how: HowItEnds,
+): Promise<Ending> {
+  const { conversations, now } = services;
+  const { tenant, jobId, inConversation } = job;
+  const told = how.end === "completed" ? answer(job, jobType, how.result) : how;
+  const event = await terminalEvent(services, job, told.end === "failed" ? told : how);
+  let nextInConversation: string | undefined;
+
+  async function conversationEnd(): Promise<ConversationWrite | undefined> {
+    if (!inConversation) return undefined;
+    const conversation = await conversations.get(tenant, inConversation.conversationId);
+    if (!conversation) return undefined;
+    const { write, next } = endJob(conversation, jobId, told, now());
+    // Asked again after a lost answer, the conversation may have handed over already.
+    nextInConversation = next ?? nextInConversation;
+    return write;
+  }
+
+  return {
+    event,
+    along: async (next) => {
+      const conversation = await conversationEnd();
+      return { head: next, ...(conversation ? { conversation } : {}) };
+    },
+    handOver: async () => {
+      if (nextInConversation === undefined) return;
+      const next = await services.journal.head({ tenant, jobId: nextInConversation }).catch(() => undefined);
+      // The sweeper would find it too; the message is quicker.
+      if (next) await wake(services, next);
+    },
+  };
+}
+
+async function terminalEvent(services: EndingServices, job: JobKey, how: HowItEnds): Promise<JobEvent> {
+  if (how.end === "failed") return { kind: "job.failed", failure: recordable(how.failure) };
+  if (how.end === "cancelled") return { kind: "job.cancelled", by: how.by };
+  const { payloads, settings } = services;
+  const result = await patiently(services, () => store(payloads, job, how.result, settings.inlineBytes));
+  return { kind: "job.completed", result, ...(how.degraded ? { degraded: true } : {}) };
+}
+
+/** What the conversation is given. A result that its own job type cannot read as an answer is a failure of the job. */
+function answer({ inConversation }: JobRecord, jobType: AnyJobType | undefined, result: Json): Outcome {
+  if (!inConversation || !jobType?.reply) return { end: "completed" };
+  try {
+    const { content, data, title } = jobType.reply(result);
+    return {
+      end: "completed",
+      reply: { content, data: data as JsonObject },
+      ...(title && inConversation.message === 1 ? { title } : {}),
+    };
+  } catch (error) {
+    return { end: "failed", failure: failureOf(error) };
+  }
+}

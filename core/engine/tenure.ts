@@ -1,0 +1,112 @@
+import type { Along } from "../journal/journal.ts";
+import { applyEntry, type JobEvent } from "../protocol/event.ts";
+import type { JobRecord, Progress } from "../protocol/job.ts";
+import type { Millis } from "../protocol/json.ts";
+import type { Services } from "../services.ts";
+import { append, type Decision, isSignal } from "./append.ts";
+import type { Ending } from "./ending.ts";
+
+type TenureServices = Pick<Services, "journal" | "settings" | "now" | "newId" | "random" | "sleep">;
+
+/** What an event at the end of an entry changes in the same transaction. */
+export type Finish = { event: JobEvent; along: (next: JobRecord) => Promise<Along> | Along };
+
+export type Committed =
+  | { end: "committed" }
+  /** Another worker's entry stands in the way: this one has nothing more to say. */
+  | { end: "overtaken"; by: string }
+  /** A cancel stood in the way, so that the job has ended with it. */
+  | { end: "cancelled" };
+
+/** One worker's time with a job: its claim, its lease, and whatever it writes. Holds the job as the journal has it. */
+export class Tenure {
+  job: JobRecord;
+  claimed = false;
+  private readonly services: TenureServices;
+  private readonly by: string;
+  /** How the job ends when a cancel is met on the way. */
+  private readonly cancelled: (by: string) => Promise<Ending>;
+
+  constructor(services: TenureServices, job: JobRecord, cancelled: (by: string) => Promise<Ending>) {
+    this.services = services;
+    this.job = job;
+    this.by = services.newId();
+    this.cancelled = cancelled;
+  }
+
+  /** Writes events, and with the first ones its claim. */
+  async commit(events: JobEvent[], finish?: Finish): Promise<Committed> {
+    const claim: JobEvent[] = this.claimed ? [] : [{ kind: "job.claimed", by: this.by }];
+    const claiming = this.claimed ? undefined : (next: JobRecord) => ({ head: this.withLease(next) });
+    const along = finish?.along ?? claiming;
+    const all = [...claim, ...events, ...(finish ? [finish.event] : [])];
+    // An intent that never became a call would read as one that may have been paid for.
+    const past = [
+      ...claim,
+      ...events.filter(({ kind }) => kind !== "step.started" && kind !== "wait.started"),
+    ];
+    const committed = await this.write({ events: all, ...(along ? { along } : {}) }, past);
+    if (committed.end === "committed") this.claimed = true;
+    return committed;
+  }
+
+  /** Lets go of a job that this worker cannot work on. No claim: nothing has been done. */
+  async decline(event: JobEvent, dueAt: Millis): Promise<Committed> {
+    return this.write({ events: [event], along: (next) => ({ head: released(next, dueAt) }) }, []);
+  }
+
+  /** @param past - what a cancel in the way leaves of the events. */
+  private async write(decision: Decision, past: JobEvent[]): Promise<Committed> {
+    const ends = decision.events.at(-1)?.kind === "job.cancelled";
+    let ending: Ending | undefined;
+    const outcome = await append(this.services, this.job, this.by, async (job): Promise<Decision> => {
+      if (!job.cancelRequested || ends) return decision;
+      ending = await this.cancelled(job.cancelRequested.by);
+      return { events: [...past, ending.event], along: ending.along };
+    });
+    if (outcome.end === "overtaken") return { end: "overtaken", by: outcome.entry.by };
+    this.job = outcome.job;
+    if (!ending) return { end: "committed" };
+    await ending.handOver();
+    return { end: "cancelled" };
+  }
+
+  /** Reads what others have written: a cancel shows in the job, another worker's entry ends this tenure. */
+  async look(): Promise<{ overtakenBy?: string; deltasWanted?: boolean }> {
+    const reading = await this.services.journal.read(this.job, this.job.seq).catch(() => undefined);
+    for (const entry of reading?.entries ?? []) {
+      if (!isSignal(entry)) return { overtakenBy: entry.by };
+      this.job = applyEntry(this.job, entry);
+    }
+    return reading && !reading.more ? { deltasWanted: reading.deltasWanted } : {};
+  }
+
+  /** Losing the lease is no reason to stop: only the journal's order decides, and the next entry will tell. */
+  async renew(): Promise<void> {
+    if (!this.claimed) return;
+    this.job = this.withLease(this.job);
+    await this.services.journal.renew(this.job).catch(() => false);
+  }
+
+  /** A worker that was paused for so long is likely to have a successor. */
+  get leaseIsOver(): boolean {
+    return this.claimed && (this.job.lease?.until ?? 0) <= this.services.now();
+  }
+
+  private withLease(job: JobRecord): JobRecord {
+    const until = this.services.now() + this.services.settings.leaseMs;
+    return { ...job, lease: { by: this.by, until }, due: until };
+  }
+}
+
+/** HEAD of a job that nobody works on until `dueAt`. */
+export function released(job: JobRecord, dueAt: Millis): JobRecord {
+  const { lease: _lease, ...rest } = job;
+  return { ...rest, due: dueAt };
+}
+
+/** What people see never falls, and is 100 only at the end. */
+export function clamped(progress: Progress, before: Progress | undefined): Progress {
+  const percentage = Math.min(99.9, Math.max(before?.percentage ?? 0, progress.percentage));
+  return { ...progress, percentage };
+}
