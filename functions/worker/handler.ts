@@ -1,5 +1,5 @@
 import { logger } from "../../core/logger.ts";
-import { services } from "../../core/services.ts";
+import { workerServices } from "../../core/worker-services.ts";
 import { jobs } from "../../jobs/index.ts";
 import { containRejections } from "./rejections.ts";
 import { worker } from "./worker.ts";
@@ -7,4 +7,4 @@ import { worker } from "./worker.ts";
 const log = logger(process.env);
 containRejections(log);
 
-export const handler = worker(services(process.env), jobs, log);
+export const handler = worker(workerServices(process.env), jobs, log);
