@@ -19,7 +19,8 @@ export class Worker extends Construct {
     const { settings, models, moreModels, providerKeysParameter } = plan.environment;
     this.fn = lambdaFunction(this, "worker", plan, {
       description: "Advances jobs",
-      memorySize: 1024,
+      // It waits for models most of the time, and waiting is billed by the memory.
+      memorySize: 512,
       timeout: Duration.seconds(settings.workerTimeoutSeconds),
       environment: models,
       // A long job is many passes, each started by the one before: after 16 of them Lambda would take it for a

@@ -30,6 +30,8 @@ export interface FaultProxy {
   ports: Record<Service, number>;
   /** Decides about every call from now on; undefined lets all pass. */
   inject(decide: ((call: Call) => Fault | undefined) | undefined): void;
+  /** Changes what an engine is asked, e.g. to have it report what a call consumes; undefined changes nothing. */
+  amend(change: ((call: Call) => string) | undefined): void;
   /** Is told of every call that an engine answered. */
   observe(see: ((call: Call, answer: { status: number; body: string }) => void) | undefined): void;
   stop(): Promise<void>;
@@ -42,6 +44,7 @@ export interface FaultProxy {
 export async function startFaultProxy(enginePorts: Record<Service, number>): Promise<FaultProxy> {
   let decide: ((call: Call) => Fault | undefined) | undefined;
   let see: ((call: Call, answer: { status: number; body: string }) => void) | undefined;
+  let change: ((call: Call) => string) | undefined;
   const agent = new Agent({ keepAlive: true });
 
   const start = async (service: Service): Promise<Server> => {
@@ -58,13 +61,14 @@ export async function startFaultProxy(enginePorts: Record<Service, number>): Pro
         return outgoing.end(instead.body);
       }
       if (fault?.kind === "delay") await new Promise((resolve) => setTimeout(resolve, fault.ms));
+      const asked = change ? Buffer.from(change(call)) : body;
       const forward = request(
         {
           host: "127.0.0.1",
           port: enginePorts[service],
           method: incoming.method,
           path: incoming.url,
-          headers: incoming.headers,
+          headers: { ...incoming.headers, "content-length": asked.length },
           agent,
         },
         async (answer) => {
@@ -76,7 +80,7 @@ export async function startFaultProxy(enginePorts: Record<Service, number>): Pro
         },
       );
       forward.on("error", () => incoming.socket.destroy());
-      return forward.end(body);
+      return forward.end(asked);
     });
     server.listen(0, "127.0.0.1");
     await new Promise((resolve) => server.once("listening", resolve));
@@ -92,6 +96,9 @@ export async function startFaultProxy(enginePorts: Record<Service, number>): Pro
     },
     observe: (next) => {
       see = next;
+    },
+    amend: (next) => {
+      change = next;
     },
     async stop() {
       agent.destroy();
