@@ -162,7 +162,7 @@ export class LivePass {
    */
   private async turn(): Promise<PassEnd | undefined> {
     const { program } = this;
-    const { now, settings } = this.services;
+    const { now, sleep, settings } = this.services;
     const events = this.deliver();
     if (events.length > 0) await settle();
     const diverged = program.diverged ?? (program.uncalled() ? divergence(program) : undefined);
@@ -190,9 +190,11 @@ export class LivePass {
     if (events.length === 0 && !this.newProgress()) return undefined;
     const stopped = await this.commit(events);
     if (stopped) return stopped;
-    if (this.tenure.leaseIsOver) {
-      const overtaken = await this.poll();
-      if (overtaken) return overtaken;
+    // After a long pause a successor may have finished what would begin here.
+    while (this.tenure.leaseIsOver && !(await this.tenure.renew())) {
+      const end = await this.poll();
+      if (end) return end;
+      await sleep(settings.deltaFlushMs);
     }
     for (const operation of starting) this.start(operation);
     return undefined;

@@ -81,11 +81,16 @@ export class Tenure {
     return reading && !reading.more ? { deltasWanted: reading.deltasWanted } : {};
   }
 
-  /** Losing the lease is no reason to stop: only the journal's order decides, and the next entry will tell. */
-  async renew(): Promise<void> {
-    if (!this.claimed) return;
-    this.job = this.withLease(this.job);
-    await this.services.journal.renew(this.job).catch(() => false);
+  /**
+   * Losing the lease is no reason to stop: only the journal's order decides, and the next entry will tell.
+   * @returns whether the lease was renewed, so that nobody else had claimed the job by then.
+   */
+  async renew(): Promise<boolean> {
+    if (!this.claimed) return false;
+    const renewed = this.withLease(this.job);
+    const stored = await this.services.journal.renew(renewed).catch(() => false);
+    if (stored) this.job = renewed;
+    return stored;
   }
 
   /** A worker that was paused for so long is likely to have a successor. */
