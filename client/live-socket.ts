@@ -111,7 +111,7 @@ export class LiveSocket {
     if (this.#listenersOf(jobId).length === 0) this.#left.push(jobId);
     // The end of a connection ends its watches without further ado, so it often comes first. But they are counted.
     if (!ended || this.#left.length >= mostLeft) {
-      for (const left of this.#left.splice(0)) this.#send({ type: "unwatch", job_id: left });
+      this.#send({ type: "unwatch", job_ids: this.#left.splice(0) });
     }
     if (this.#listeners.size === 0 && this.#socket) this.#closeWhenIdle();
   }

@@ -64,7 +64,7 @@ export class Journal extends Construct {
 
   /** To find who watches, and to forget who has left. */
   grantWatches(fn: LambdaFunction): void {
-    this.grant(fn, ["dynamodb:Query", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]);
+    this.grant(fn, ["dynamodb:Query", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"]);
   }
 
   /** To find what is due, and to move it. */

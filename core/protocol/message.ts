@@ -10,6 +10,8 @@ export type ClientMessage =
   /** Live status and progress of all of one's own jobs; no replay. */
   | { type: "watch"; scope: "mine"; batch?: boolean }
   | { type: "unwatch"; job_id: string }
+  /** Many at once: a message is an invocation. */
+  | { type: "unwatch"; job_ids: string[] }
   | { type: "unwatch"; scope: "mine" }
   /** With `job_id` the pong carries that job's `head`, so that a lost last event is noticed. */
   | { type: "ping"; job_id?: string };

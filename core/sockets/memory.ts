@@ -1,6 +1,6 @@
 import type { Services } from "../services.ts";
 import { jobPartition, tenantWatchesPartition } from "../table.ts";
-import type { Sockets, Watch, Watches } from "./sockets.ts";
+import type { Sockets, Watch, Watched, Watches } from "./sockets.ts";
 
 export interface MemorySockets extends Sockets {
   /** What each open connection was sent. A connection that is not in here is gone. */
@@ -35,7 +35,7 @@ type Kept = { partition: string; connection: string; watch: Watch; expiresAt: nu
 
 export function memoryWatches({ settings, now }: Pick<Services, "settings" | "now">): Watches {
   let stored: Kept[] = [];
-  const partitionOf = (tenant: string, what: { jobId: string } | "mine") =>
+  const partitionOf = (tenant: string, what: Watched) =>
     what === "mine" ? tenantWatchesPartition(tenant) : jobPartition({ tenant, jobId: what.jobId });
   const connectionOf = (tenant: string, connectionId: string) => JSON.stringify([tenant, connectionId]);
   const isAt = (partition: string, connection: string) => (kept: Kept) =>
@@ -63,8 +63,11 @@ export function memoryWatches({ settings, now }: Pick<Services, "settings" | "no
       return true;
     },
     async remove(tenant, what, connectionId) {
-      const isThis = isAt(partitionOf(tenant, what), connectionOf(tenant, connectionId));
-      stored = stored.filter((kept) => !isThis(kept));
+      const connection = connectionOf(tenant, connectionId);
+      const partitions = [what].flat().map((one) => partitionOf(tenant, one));
+      stored = stored.filter(
+        (kept) => kept.connection !== connection || !partitions.includes(kept.partition),
+      );
     },
     async removeAll(tenant, connectionId) {
       const connection = connectionOf(tenant, connectionId);

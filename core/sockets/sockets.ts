@@ -22,13 +22,16 @@ export type Watch = {
   authorisedUntil: Millis;
 };
 
+/** A job, or all jobs of the tenant. */
+export type Watched = { jobId: string } | "mine";
+
 /** Who watches what. Watches expire by themselves when a connection's longest life is over. */
 export interface Watches {
   /**
    * @returns false when the connection already has as many watches as it may.
    */
-  add(tenant: string, what: { jobId: string } | "mine", watch: Watch): Promise<boolean>;
-  remove(tenant: string, what: { jobId: string } | "mine", connectionId: string): Promise<void>;
+  add(tenant: string, what: Watched, watch: Watch): Promise<boolean>;
+  remove(tenant: string, what: Watched | Watched[], connectionId: string): Promise<void>;
   /** Everything that this connection watches. */
   removeAll(tenant: string, connectionId: string): Promise<void>;
   /** Read consistently: who is not in here now will find the event in its replay. */

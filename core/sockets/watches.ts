@@ -9,7 +9,7 @@ import { type DynamoTable, isConditionFailure } from "../dynamo.ts";
 import type { Millis } from "../protocol/json.ts";
 import type { Services } from "../services.ts";
 import { jobPartition, table as names, tenantPartition, tenantWatchesPartition } from "../table.ts";
-import type { Watch, Watches } from "./sockets.ts";
+import type { Watch, Watched, Watches } from "./sockets.ts";
 
 type WatchItem = {
   pk: string;
@@ -32,7 +32,7 @@ export function dynamoWatches(
   { client, name, call }: DynamoTable,
   { settings, now }: Pick<Services, "settings" | "now">,
 ): Watches {
-  const partitionOf = (tenant: string, what: { jobId: string } | "mine") =>
+  const partitionOf = (tenant: string, what: Watched) =>
     what === "mine" ? tenantWatchesPartition(tenant) : jobPartition({ tenant, jobId: what.jobId });
   const connectionAt = (tenant: string, connectionId: string) => ({
     pk: `${tenantPartition(tenant)}#X#${connectionId}`,
@@ -79,22 +79,35 @@ export function dynamoWatches(
     }
   }
 
-  async function uncount(tenant: string, partition: string, connectionId: string): Promise<void> {
+  async function uncount(tenant: string, partitions: string[], connectionId: string): Promise<void> {
     try {
       await call(() =>
         client.send(
           new UpdateCommand({
             TableName: name,
             Key: connectionAt(tenant, connectionId),
-            UpdateExpression: "DELETE watches :this",
+            UpdateExpression: "DELETE watches :these",
             // An update would bring back the item of a connection that has gone, without an expiry.
             ConditionExpression: "attribute_exists(pk)",
-            ExpressionAttributeValues: { ":this": new Set([partition]) },
+            ExpressionAttributeValues: { ":these": new Set(partitions) },
           }),
         ),
       );
     } catch (error) {
       if (!isConditionFailure(error)) throw error;
+    }
+  }
+
+  async function removeWatches(partitions: string[], connectionId: string): Promise<void> {
+    let deletes = partitions.map((partition) => ({
+      DeleteRequest: { Key: watchAt(partition, connectionId) },
+    }));
+    while (deletes.length > 0) {
+      const batch = deletes.splice(0, batchWrites);
+      const { UnprocessedItems } = await call(() =>
+        client.send(new BatchWriteCommand({ RequestItems: { [name]: batch } })),
+      );
+      deletes = [...((UnprocessedItems?.[name] ?? []) as typeof deletes), ...deletes];
     }
   }
 
@@ -139,8 +152,9 @@ export function dynamoWatches(
     },
 
     async remove(tenant, what, connectionId) {
-      const partition = partitionOf(tenant, what);
-      await Promise.all([removeWatch(partition, connectionId), uncount(tenant, partition, connectionId)]);
+      const partitions = [what].flat().map((one) => partitionOf(tenant, one));
+      if (partitions.length === 0) return;
+      await Promise.all([removeWatches(partitions, connectionId), uncount(tenant, partitions, connectionId)]);
     },
 
     async removeAll(tenant, connectionId) {
@@ -153,17 +167,7 @@ export function dynamoWatches(
           }),
         ),
       );
-      const partitions = [...((Attributes?.watches as Set<string> | undefined) ?? [])];
-      let deletes = partitions.map((partition) => ({
-        DeleteRequest: { Key: watchAt(partition, connectionId) },
-      }));
-      while (deletes.length > 0) {
-        const batch = deletes.splice(0, batchWrites);
-        const { UnprocessedItems } = await call(() =>
-          client.send(new BatchWriteCommand({ RequestItems: { [name]: batch } })),
-        );
-        deletes = [...((UnprocessedItems?.[name] ?? []) as typeof deletes), ...deletes];
-      }
+      await removeWatches([...((Attributes?.watches as Set<string> | undefined) ?? [])], connectionId);
     },
 
     ofJob: (job) => watching(jobPartition(job)),

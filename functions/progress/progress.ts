@@ -8,7 +8,7 @@ import type { JobMessage, LiveMessage } from "../../core/protocol/message.ts";
 import { toMessage } from "../../core/protocol/message.ts";
 import type { Services } from "../../core/services.ts";
 import { frames } from "../../core/sockets/frames.ts";
-import type { Watch } from "../../core/sockets/sockets.ts";
+import type { Watch, Watched } from "../../core/sockets/sockets.ts";
 
 export type ProgressServices = Pick<
   Services,
@@ -24,7 +24,7 @@ type News = { job: JobKey; entries: Map<number, Entry>; deltas: Delta[]; sequenc
 type Outbox = {
   tenant: string;
   watch: Watch;
-  watching: ({ jobId: string } | "mine")[];
+  watching: Watched[];
   messages: LiveMessage[];
 };
 
@@ -68,7 +68,7 @@ export function progress(services: ProgressServices, logger: Log) {
   async function deliver(outbox: Outbox, deadline: number): Promise<void> {
     const { tenant, watch, watching, messages } = outbox;
     const { connectionId } = watch;
-    const unwatch = () => Promise.all(watching.map((what) => watches.remove(tenant, what, connectionId)));
+    const unwatch = () => watches.remove(tenant, watching, connectionId);
     try {
       if (watch.authorisedUntil <= now()) {
         await unwatch();
@@ -125,7 +125,7 @@ function newsByJob(records: DynamoDBRecord[], logger: Log): News[] {
 
 function address(outboxes: Map<string, Outbox>, news: News, ofJob: Watch[], ofTenant: Watch[]): void {
   const { tenant, jobId } = news.job;
-  const add = (watch: Watch, what: { jobId: string } | "mine", messages: LiveMessage[]) => {
+  const add = (watch: Watch, what: Watched, messages: LiveMessage[]) => {
     if (messages.length === 0) return;
     const outbox = outboxes.get(watch.connectionId);
     if (!outbox)

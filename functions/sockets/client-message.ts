@@ -2,6 +2,7 @@ import { InvalidRequest } from "../../core/protocol/error.ts";
 import type { ClientMessage } from "../../core/protocol/message.ts";
 
 const idShape = /^[A-Za-z0-9_-]{1,64}$/;
+const mostIds = 100;
 
 /**
  * Reads what a client sent. By hand, because this function starts often and a schema library would double its start.
@@ -23,6 +24,7 @@ export function clientMessage(body: string | undefined | null): ClientMessage {
       };
     case "unwatch":
       if (message.scope === "mine") return { type: "unwatch", scope: "mine" };
+      if (message.job_ids !== undefined) return { type: "unwatch", job_ids: jobIds(message.job_ids) };
       return { type: "unwatch", job_id: jobId(message) };
     case "ping":
       return message.job_id === undefined ? { type: "ping" } : { type: "ping", job_id: jobId(message) };
@@ -44,11 +46,19 @@ function fields(body: string | undefined | null): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-function jobId(message: Record<string, unknown>): string {
-  const id = message.job_id;
-  if (typeof id !== "string" || !idShape.test(id))
-    throw new InvalidRequest(`"job_id" must be the id of a job`);
+function jobId({ job_id: id }: Record<string, unknown>): string {
+  if (!isJobId(id)) throw new InvalidRequest(`"job_id" must be the id of a job`);
   return id;
+}
+
+function jobIds(ids: unknown): string[] {
+  if (!Array.isArray(ids) || ids.length > mostIds || !ids.every(isJobId))
+    throw new InvalidRequest(`"job_ids" must be a list of ids of jobs, at most ${mostIds}`);
+  return ids;
+}
+
+function isJobId(id: unknown): id is string {
+  return typeof id === "string" && idShape.test(id);
 }
 
 function position(message: Record<string, unknown>): number {

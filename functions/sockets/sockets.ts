@@ -13,6 +13,7 @@ import {
 import { progressView } from "../../core/protocol/wire.ts";
 import type { Services } from "../../core/services.ts";
 import { frames } from "../../core/sockets/frames.ts";
+import type { Watched } from "../../core/sockets/sockets.ts";
 import {
   type Admission,
   type AuthorizerContext,
@@ -94,11 +95,7 @@ export function sockets(services: SocketServices, admission: Admission, logger: 
       case "watch":
         return "scope" in message ? watchMine(message, viewer, reply) : watchJob(message, viewer, reply);
       case "unwatch":
-        return services.watches.remove(
-          tenant,
-          "scope" in message ? "mine" : { jobId: message.job_id },
-          connectionId,
-        );
+        return services.watches.remove(tenant, unwatched(message), connectionId);
       case "ping": {
         if (message.job_id === undefined) return reply.send({ type: "pong" });
         const job = await currentJob(services, { tenant, jobId: message.job_id });
@@ -193,6 +190,12 @@ export function sockets(services: SocketServices, admission: Admission, logger: 
       authorisedUntil: Math.min(expiresAt ?? longest, longest),
     };
   }
+}
+
+function unwatched(message: Extract<ClientMessage, { type: "unwatch" }>): Watched | Watched[] {
+  if ("scope" in message) return "mine";
+  if ("job_ids" in message) return [...new Set(message.job_ids)].map((jobId) => ({ jobId }));
+  return { jobId: message.job_id };
 }
 
 type Viewer = { tenant: string; connectionId: string; authorisedUntil: number };

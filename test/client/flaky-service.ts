@@ -125,6 +125,10 @@ export async function flakyService(seed: number) {
 
   function answer(socket: WebSocket, message: ClientMessage) {
     messages.push(message);
+    if ("job_ids" in message) {
+      for (const jobId of message.job_ids) jobs.get(jobId)?.watchers.delete(socket);
+      return;
+    }
     if (!("job_id" in message) || message.job_id === undefined) return say(socket, { type: "pong" });
     const { job_id } = message;
     const job = jobs.get(job_id);

@@ -279,7 +279,7 @@ test("whoever leaves a watch before the end is sent nothing more", async () => {
   service.append("j1", submitted);
   for await (const _event of watch("j1")) break;
   await pause(20);
-  expect(service.messages.at(-1)).toEqual({ type: "unwatch", job_id: "j1" });
+  expect(service.messages.at(-1)).toEqual({ type: "unwatch", job_ids: ["j1"] });
   close();
 });
 

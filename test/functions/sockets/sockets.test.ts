@@ -259,6 +259,10 @@ test("unwatching and disconnecting end watches", async () => {
   expect(await watched()).toBe(0);
 
   await say({ type: "watch", job_id: "j1" });
+  expect(await say({ type: "unwatch", job_ids: ["j1", "j1", "unknown"] })).toEqual([]);
+  expect(await watched()).toBe(0);
+
+  await say({ type: "watch", job_id: "j1" });
   await say({ type: "watch", scope: "mine" });
   await route("$disconnect");
   expect(await watched()).toBe(0);
