@@ -131,7 +131,7 @@ async function problem(response: Response): Promise<ConvokeError> {
   const error = new Patience(code, message, {
     status,
     requestId: text(body.request_id),
-    retryable: status === 429 || status === 502 || status === 503 || status === 504,
+    retryable: passing.has(status) || (status === 500 && body.code === undefined),
     details: body,
   });
   const seconds = Number(response.headers.get("retry-after"));
@@ -139,13 +139,19 @@ async function problem(response: Response): Promise<ConvokeError> {
   return error;
 }
 
-/** For answers that do not come from the service itself but from what stands before it. */
+const passing = new Set([429, 502, 503, 504]);
+
+/**
+ * For answers that do not come from the service itself but from what stands before it. Its 500 says that the process
+ * that was to answer has died, which the service's own never does.
+ */
 const fallbackCodes: Record<number, string> = {
   401: "unauthorized",
   403: "forbidden",
   404: "not_found",
   413: "too_large",
   429: "rate_limited",
+  500: "unavailable",
   502: "unavailable",
   503: "unavailable",
   504: "unavailable",

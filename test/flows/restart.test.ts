@@ -112,7 +112,6 @@ test("a deployment of changed code in the middle of a job carries it on, and pay
   await eventually(() => provider.asked.some(({ part }) => part === "synthesis"));
 
   await old.stop();
-  old.client.close();
   release();
   const assembly = await nextDeployment("has written the council's answer", "has spoken for the council");
   const next = await startTestCloud({ assembly, dataDirectory, environment: provider.environment });

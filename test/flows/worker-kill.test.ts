@@ -1,8 +1,11 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import type { EventView } from "../../client/index.ts";
+import { seededRandom } from "../../local/faults.ts";
 import { startTestCloud, type TestCloud } from "../support/cloud.ts";
 import { type CouncilProvider, councilProvider } from "../support/council-provider.ts";
+import { eventually } from "../support/eventually.ts";
 import {
+  collect,
   comparableResult,
   ended,
   entryStarts,
@@ -75,4 +78,41 @@ test("a worker killed at any entry of a council's journal costs nothing but the 
     }
   }
   expect(repeated).toBeGreaterThan(0);
+}, 120_000);
+
+test("whichever sandboxes are killed while jobs are submitted and watched, each submit is one job, which ends and is seen whole [A0-03]", async () => {
+  const seed = Number(process.env.SEED ?? 3);
+  const random = seededRandom(seed);
+  const functions = ["ApiFunction", "SocketsFunction", "ProgressFunction", "WorkerFunction"];
+  let kills = 0;
+  const killing = setInterval(() => {
+    const pids = cloud.sandboxes(functions[Math.floor(random() * functions.length)]!);
+    for (const pid of pids) process.kill(pid, "SIGKILL");
+    kills += pids.length;
+  }, 300);
+  onTestFinished(() => clearInterval(killing));
+
+  const jobs = await Promise.all(
+    Array.from({ length: 8 }, async (_, n) => {
+      const { job_id } = await cloud.client.submit(
+        "council",
+        { question: `Question ${n}?` },
+        { title: `Title ${n}` },
+      );
+      return { jobId: job_id, seen: collect(cloud.client.watch(job_id)) };
+    }),
+  );
+  await eventually(() => kills > 10);
+  clearInterval(killing);
+
+  for (const { jobId, seen } of jobs) {
+    const job = await ended(cloud.client, jobId);
+    const journal = await journalOf(cloud.client, jobId);
+    expect(job.status, `seed ${seed}`).toBe("completed");
+    expectWellFormed(journal);
+    expectFolded(job, journal);
+    expect(await seen).toEqual(journal);
+  }
+  const { jobs: listed } = await cloud.client.list({ limit: 100 });
+  expect(listed.filter(({ title }) => title.startsWith("Title "))).toHaveLength(8);
 }, 120_000);

@@ -36,11 +36,19 @@ export async function startTestCloud(options: Partial<CloudOptions> = {}): Promi
     ...options,
     environment: { ...noProviders, MOCK_LATENCY_MS: "20", ...options.environment },
   });
+  const clients: Convoke[] = [];
   const as: TestCloud["as"] = async (principal) => {
     const key = await createKey(cloud, principal);
-    return { key, client: convoke({ url: cloud.http, key }) };
+    const client = convoke({ url: cloud.http, key });
+    clients.push(client);
+    return { key, client };
   };
-  return { ...cloud, ...(await as({ tenant: "test" })), as };
+  // A client would go on looking for a service that is gone.
+  const stop = () => {
+    for (const client of clients) client.close();
+    return cloud.stop();
+  };
+  return { ...cloud, ...(await as({ tenant: "test" })), as, stop };
 }
 
 /** `test("...", async ({ cloud }) => ...)`: one cloud for all tests of a file. */
