@@ -10,6 +10,7 @@ import { reference, runJob } from "./support/load.ts";
 import { dollars, type Operations } from "./support/prices.ts";
 import { print } from "./support/print.ts";
 import { total } from "./support/processes.ts";
+import { prose } from "./support/prose.ts";
 
 type Counts = Record<"itemWrites" | "writeUnits" | "readUnits" | "sends" | "frames", number>;
 
@@ -69,6 +70,7 @@ const cloud = await startCloud({
   assembly: await synthesize({ jobs: "./bench/jobs.ts" }),
   scheduleScale: localScheduleScale,
   faults: true,
+  environment: { MOCK_TEXT: prose },
 });
 
 type Spent = { counts: Counts; invocations: Record<string, number>; gbSeconds: Record<string, number> };

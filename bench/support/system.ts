@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type Convoke, convoke } from "../../client/index.ts";
+import { prose } from "./prose.ts";
 
 export type System = {
   http: string;
@@ -25,7 +26,7 @@ export async function startSystem({ env = {} }: { env?: Record<string, string> }
   const options = ["--port", "0", "--data", data, "-c", "jobs=./bench/jobs.ts"];
   const runner = spawn(process.execPath, [join(root, "local/start.ts"), ...options], {
     cwd: root,
-    env: { ...process.env, ...env },
+    env: { ...process.env, MOCK_TEXT: prose, ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });
   const clients: Convoke[] = [];
