@@ -198,7 +198,7 @@ test("what was committed together is delivered together, also when some of it is
       const order: string[] = [];
       seen.push(order);
       const branch = async (name: string, pause: number) => {
-        await ctx.step(name, async () => name.padEnd(name === "first" ? 20_000 : 1, "."));
+        await ctx.step(name, async () => name.padEnd(name === "second" ? 20_000 : 1, "."));
         for (let i = 0; i < pause; i += 1) await null;
         order.push(name);
         return ctx.step("same name", async () => name);
@@ -208,6 +208,11 @@ test("what was committed together is delivered together, also when some of it is
       return answers;
     }),
   );
+  const { get } = job.services.payloads;
+  job.services.payloads.get = async (ref) => {
+    await new Promise((resolve) => setImmediate(resolve));
+    return get(ref);
+  };
   const key = await job.submit();
   await job.toEnd(key);
   expect(seen[1]).toEqual(seen[0]);
