@@ -84,25 +84,25 @@ test("the records of an item are delivered in order, those of others at the same
   const slow = `${noting}
     export const handler = async ({ Records }) => {
       note("begin");
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 50));
+      await new Promise((resolve) => setTimeout(resolve, 500));
       for (const { dynamodb: { Keys, NewImage } } of Records) note({ pk: Keys.pk.S, n: Number(NewImage.n.N) });
       note("end");
     };`;
   const { cloud, notes } = await fixtureCloud(streamed(slow, { BatchSize: 2, ParallelizationFactor: 4 }));
   const items = ["a", "b", "c", "d", "e", "f"];
 
-  for (let n = 1; n <= 10; n++)
+  for (let n = 1; n <= 4; n++)
     await Promise.all(items.map((pk) => put(cloud, pk, "1", { n: { N: String(n) } })));
   const read = () => notes<{ pk: string; n: number } | string>();
   const records = () => read().filter((note) => typeof note !== "string");
-  await eventually(() => records().length === 60);
+  await eventually(() => records().length === 24);
 
   for (const item of items) {
     expect(
       records()
         .filter(({ pk }) => pk === item)
         .map(({ n }) => n),
-    ).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    ).toEqual([1, 2, 3, 4]);
   }
   let running = 0;
   const steps = read().filter((note) => typeof note === "string");
