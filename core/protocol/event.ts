@@ -65,8 +65,6 @@ export type JobEvent =
   | ({ kind: "job.failed"; failure: Failure } & Shown)
   | { kind: "job.cancelled"; by: string };
 
-export type EventKind = JobEvent["kind"];
-
 /** An event in its place. `seq` counts from 1 within a job, without gaps. */
 export type Recorded = JobEvent & { seq: number; at: Millis };
 
