@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import * as z from "zod";
 import { newConversation, type OnBusy } from "../../core/conversations/conversation.ts";
 import { isSignal } from "../../core/engine/append.ts";
-import { cancel } from "../../core/engine/cancel.ts";
+import { type Cancelled, cancel } from "../../core/engine/cancel.ts";
 import type { JobContext } from "../../core/engine/context.ts";
 import { defineJob, registry } from "../../core/engine/job-type.ts";
 import { pass } from "../../core/engine/pass.ts";
@@ -38,7 +38,8 @@ const shape = z.discriminatedUnion("op", [
 ]);
 type Shape = z.infer<typeof shape>;
 
-const settingsOfStorm = { journeyMs: 20 };
+/** How long a request or an answer is on its way, at most. */
+const journeyMs = 20;
 const never = new Promise<never>(() => {});
 
 /** An invocation of a function, which may die or be paused at any of its calls. */
@@ -90,6 +91,7 @@ export async function storm(seed: number): Promise<StormReport> {
     sweepSkipped: some(0.5),
     sweepDoubled: some(0.4),
     cancel: some(0.6),
+    cancelAtTheEnd: some(0.3),
   };
 
   const violations: string[] = [];
@@ -101,6 +103,7 @@ export async function storm(seed: number): Promise<StormReport> {
   // What the checkers know.
   const journals = new Map<string, Entry[]>();
   const started = new Map<string, number>();
+  const cancelled = new Set<string>();
   let calls = 0;
   let repeated = 0;
 
@@ -321,7 +324,7 @@ export async function storm(seed: number): Promise<StormReport> {
     await gate(invocation);
     if (faulty() && chance(rates.death)) return invocation.die();
     if (faulty() && chance(rates.pause)) invocation.pausedUntil = time.now() + between(500, 40_000);
-    await time.sleep(between(1, settingsOfStorm.journeyMs));
+    await time.sleep(between(1, journeyMs));
     await gate(invocation);
     if (faulty() && chance(rates.throttle)) throw new Unavailable("throttled");
     if (faulty() && chance(rates.lostRequest)) {
@@ -331,7 +334,7 @@ export async function storm(seed: number): Promise<StormReport> {
     const answer = await work();
     if (faulty() && chance(rates.death)) return invocation.die();
     if (faulty() && chance(rates.pause)) invocation.pausedUntil = time.now() + between(500, 40_000);
-    await time.sleep(between(1, settingsOfStorm.journeyMs));
+    await time.sleep(between(1, journeyMs));
     await gate(invocation);
     if (faulty() && chance(rates.lostAnswer)) throw new Unavailable("the answer got lost");
     return answer;
@@ -348,7 +351,11 @@ export async function storm(seed: number): Promise<StormReport> {
     const { journal, conversations, payloads } = world;
     const journalThrough: Journal = {
       create: (submission) => written(submission.entry, () => journal.create(submission)),
-      append: (entry, along) => written(entry, () => journal.append(entry, along)),
+      append: (entry, along) =>
+        written(entry, async () => {
+          if (isTerminalEvent(entry.events.at(-1)!) && chance(rates.cancelAtTheEnd)) await hurry(entry);
+          return journal.append(entry, along);
+        }),
       read: (key, after, limit) => call(() => journal.read(key, after, limit)),
       head: (key) => call(() => journal.head(key)),
       renew: (head) => written(head, () => journal.renew(head)),
@@ -385,6 +392,24 @@ export async function storm(seed: number): Promise<StormReport> {
     };
   }
 
+  /** A cancel in the moment before a job's end is written. */
+  async function hurry({ tenant, jobId }: JobKey): Promise<void> {
+    const key = { tenant, jobId };
+    const queue = { ...world.queue, send: async () => post(key, 0) };
+    acknowledged(key, await cancel({ ...world, queue }, key, "somebody in a hurry"));
+  }
+
+  function acknowledged(key: JobKey, asked: Cancelled | undefined): void {
+    if (!asked) return;
+    const now = folded(key);
+    if (asked.end === "already ended" && !isTerminal(now.status)) {
+      violated(`I8 job ${key.jobId}: the answer says that it has ended`);
+    }
+    if (asked.end === "requested") cancelled.add(key.jobId);
+    if (asked.end === "requested" && !now.cancelRequested)
+      violated(`I8 job ${key.jobId}: nothing was recorded`);
+  }
+
   function post(job: JobKey, delayMs: Millis): void {
     if (faulty() && chance(rates.lostMessage)) return;
     const copies = faulty() && chance(rates.doubledMessage) ? 2 : 1;
@@ -392,9 +417,7 @@ export async function storm(seed: number): Promise<StormReport> {
       const late = faulty() && chance(rates.lateMessage) ? between(100, 30_000) : 0;
       // Some come a little early, as from a clock that is behind.
       const early = faulty() && chance(0.05) ? Math.min(delayMs, 1_000) : 0;
-      void time
-        .sleep(delayMs + late - early + between(1, settingsOfStorm.journeyMs))
-        .then(() => deliver(job));
+      void time.sleep(delayMs + late - early + between(1, journeyMs)).then(() => deliver(job));
     }
   }
 
@@ -442,9 +465,6 @@ export async function storm(seed: number): Promise<StormReport> {
 
   // ---- people
 
-  type Submitted = { key: JobKey; shape: Shape; cancelled?: "requested" | "already ended" };
-  const submitted: Submitted[] = [];
-
   /** A client tries again while the service says that it may. */
   async function insist<T>(work: () => Promise<T>): Promise<T | undefined> {
     for (let attempt = 0; attempt < 8; attempt += 1) {
@@ -478,22 +498,15 @@ export async function storm(seed: number): Promise<StormReport> {
       invocation.died.promise.then(() => undefined),
     ]);
     if (!answer) return;
-    const job: Submitted = { key: { tenant: "acme", jobId: answer.job.jobId }, shape: plan };
-    submitted.push(job);
+    const key = { tenant: "acme", jobId: answer.job.jobId };
     if (!chance(rates.cancel)) return;
     await time.sleep(between(0, 40_000));
     const another = new Invocation();
     const asked = await Promise.race([
-      insist(() => cancel(servicesOf(another), job.key, "person")),
+      insist(() => cancel(servicesOf(another), key, "person")),
       another.died.promise.then(() => undefined),
     ]);
-    if (!asked) return;
-    job.cancelled = asked.end;
-    const now = folded(job.key);
-    if (asked.end === "already ended" && !isTerminal(now.status))
-      violated("I8 the answer says ended, it has not");
-    if (asked.end === "requested" && !now.cancelRequested)
-      violated("I8 the answer says requested, it is not");
+    acknowledged(key, asked);
   }
 
   async function run(): Promise<void> {
@@ -554,10 +567,9 @@ export async function storm(seed: number): Promise<StormReport> {
       await checkHead(key);
       await verifyReplay(job, entries);
     }
-    for (const { key, cancelled } of submitted) {
-      const { status } = folded(key);
-      if (cancelled === "requested" && status !== "cancelled")
-        violated(`I8 job ${key.jobId} ended as ${status}`);
+    for (const jobId of cancelled) {
+      const { status } = folded({ tenant: "acme", jobId });
+      if (status !== "cancelled") violated(`I8 job ${jobId} was to be cancelled and ended as ${status}`);
     }
     if (conversationId) await verifyConversation(conversationId);
     const attempts = [...started.keys()].map((one) => one.split("@")[0]!);
@@ -602,9 +614,8 @@ export async function storm(seed: number): Promise<StormReport> {
     const moments = [...journals.values()].flatMap((entries) => {
       const all = entries.flatMap(recorded);
       const claim = all.find(({ kind }) => kind === "job.claimed");
-      const asked = all.find(({ kind }) => kind === "job.cancel_requested");
       const works = claim && all.some(({ kind }) => kind === "step.started" || kind === "wait.started");
-      return works ? [{ from: claim.at, to: all.at(-1)!.at, asked }] : [];
+      return works ? [{ from: claim.at, to: all.at(-1)!.at }] : [];
     });
     moments.sort((a, b) => a.from - b.from);
     moments.forEach(({ from }, index) => {
