@@ -201,7 +201,7 @@ export function startStreamSource(
     while (!signal.aborted) {
       const found = readSafely();
       if (mapping.pollMs > 0) await pause(mapping.pollMs);
-      else if (found > 0) looks = 0;
+      else if (found > 0) await pause(1);
       else if (woken || looks > 0) {
         if (woken) looks = 8;
         woken = false;
@@ -225,7 +225,9 @@ export function startStreamSource(
       wake = () => {
         if (mapping.pollMs > 0 && !signal.aborted) return;
         clearTimeout(timer);
-        resolve();
+        // One commit is several alarms, and every look costs the runner a query.
+        setTimeout(resolve, 1);
+        wake = () => {};
       };
     });
 
