@@ -1,12 +1,15 @@
+import type { Context } from "aws-lambda";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
+import { settings } from "../../../core/config.ts";
 import { newConversation } from "../../../core/conversations/conversation.ts";
 import { cancel } from "../../../core/engine/cancel.ts";
 import type { JobContext } from "../../../core/engine/context.ts";
 import { defineJob, registry } from "../../../core/engine/job-type.ts";
 import { submit } from "../../../core/engine/submit.ts";
 import { StepFailed, Unavailable } from "../../../core/protocol/error.ts";
-import { engine, jobOf } from "../../support/engine.ts";
+import { sweeper } from "../../../functions/sweeper/sweeper.ts";
+import { engine, jobOf, silent } from "../../support/engine.ts";
 import { virtualTime } from "../../support/virtual-time.ts";
 
 const once = { retryStrategy: () => ({ shouldRetry: false as const }) };
@@ -307,22 +310,44 @@ test("a job function that takes its worker down before anything is recorded is n
   expect(begun).toBeLessThan(12);
 });
 
+test("jobs whose workers died twice in a row are sent apart, so that one of them does not take the others along", async () => {
+  const job = engine(
+    jobOf((ctx) =>
+      ctx.step("fatal", () => {
+        job.workersDie();
+        return new Promise(() => {});
+      }),
+    ),
+  );
+  const keys = [await job.submit(), await job.submit(), await job.submit(), await job.submit()];
+  for (let death = 0; death < 2; death += 1) {
+    for (const key of keys) await job.pass(key);
+    job.time.advance(8_000);
+  }
+  job.services.queue.waiting = [];
+  const sweep = sweeper({ ...job.services, settings: settings.aws }, silent);
+  await sweep({} as Parameters<typeof sweep>[0], { getRemainingTimeInMillis: () => 60_000 } as Context);
+  const delays = job.services.queue.waiting.map(({ at }) => at - job.time.now());
+  expect(new Set(delays).size).toBeGreaterThan(2);
+  expect(Math.max(...delays)).toBeLessThanOrEqual(30_000);
+});
+
 test("a payload that is gone fails the job and says so; a store that is silent only delays it", async () => {
   const run = async (ctx: JobContext) => {
     await ctx.step("large", async () => "x".repeat(20_000));
     await ctx.wait("pause", { hours: 1 });
     return 1;
   };
-  const silent = engine(jobOf(run));
-  const { get, put } = silent.services.payloads;
+  const quiet = engine(jobOf(run));
+  const { get, put } = quiet.services.payloads;
   let silence = 3;
-  silent.services.payloads.put = async (...asked) => {
+  quiet.services.payloads.put = async (...asked) => {
     if (silence-- > 0) throw new Unavailable("silent");
     return put(...asked);
   };
-  const first = await silent.submit();
-  expect((await silent.toEnd(first)).status).toBe("completed");
-  expect((await silent.kinds(first)).filter((kind) => kind === "step.failed")).toEqual([]);
+  const first = await quiet.submit();
+  expect((await quiet.toEnd(first)).status).toBe("completed");
+  expect((await quiet.kinds(first)).filter((kind) => kind === "step.failed")).toEqual([]);
   expect(get).toBeDefined();
 
   const lost = engine(jobOf(run));
