@@ -307,7 +307,8 @@ test("a job function that takes its worker down before anything is recorded is n
   });
   job.deploy(spinning);
   expect((await job.toEnd(key)).failure?.code).toBe("worker_died");
-  expect(begun).toBeLessThan(12);
+  // Five deaths are counted, and up to five sweeps pass until a pass is late enough to count.
+  expect(begun).toBeLessThanOrEqual(5 * 5);
 });
 
 test("jobs whose workers died twice in a row are sent apart, so that one of them does not take the others along", async () => {
