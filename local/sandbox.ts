@@ -52,6 +52,8 @@ export class Sandbox {
         "--import",
         preload,
         `--max-old-space-size=${plan.memoryMb}`,
+        // A dozen of these share one machine: what they throw away is collected early rather than kept until there is much.
+        "--max-semi-space-size=2",
         runtimeClient,
         `convoke-lambda:${plan.label}`,
       ],
