@@ -34,6 +34,7 @@ try {
     return {
       label,
       memoryMb: properties.MemorySize,
+      background: false,
       directory: cloud.template.asset(properties.Code.S3Key),
       environment,
     };

@@ -254,6 +254,12 @@ function pooled(
     plan: () => ({
       label,
       memoryMb: properties.MemorySize,
+      background: !template
+        .of("AWS::ApiGatewayV2::Integration")
+        .some(
+          ({ properties: { IntegrationUri } }) =>
+            template.find("AWS::Lambda::Function", IntegrationUri) === fn,
+        ),
       directory: template.asset(properties.Code.S3Key),
       environment: environment(fn),
     }),

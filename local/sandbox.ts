@@ -1,15 +1,20 @@
 import type { ChildProcess } from "node:child_process";
 import { createRequire } from "node:module";
+import { setPriority } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Invoked } from "./lambdas.ts";
 import { exited, spawnBound } from "./processes.ts";
 
 /** What one sandbox is made from. */
+const backgroundNiceness = 5;
+
 export type SandboxPlan = {
   /** Shown in the command line of the process. */
   label: string;
   memoryMb: number;
+  /** Nobody waits for its answers. */
+  background: boolean;
   directory: string;
   environment: Record<string, string>;
 };
@@ -65,6 +70,8 @@ export class Sandbox {
       },
     );
     this.pid = this.#process.pid ?? -1;
+    // On AWS every sandbox has a machine of its own. Here whoever answers a person goes first.
+    if (plan.background && this.pid > 0) setPriority(this.pid, backgroundNiceness);
     for (const stream of [this.#process.stdout!, this.#process.stderr!]) {
       createInterface({ input: stream }).on("line", (line) => {
         if (this.initMs === undefined) this.#initError ??= errorIn(line);

@@ -71,7 +71,7 @@ export async function append(
       if (!(error instanceof Unavailable)) throw error;
       silent = error;
       await sleep(pauseMs(random, attempt));
-      standing = await journal.read(state, state.seq, 1).then(
+      standing = await journal.news(state, state.seq).then(
         (reading) => reading.entries[0],
         () => undefined,
       );

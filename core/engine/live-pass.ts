@@ -379,7 +379,10 @@ export class LivePass {
     const progress = isCompleted ? this.fullProgress() : this.newProgress();
     this.program.progress = undefined;
     const shown = progress ? withProgress(events, finish, progress) : { events, finish };
-    return stopped(await this.tenure.commit(shown.events, shown.finish));
+    const committed = await this.tenure.commit(shown.events, shown.finish);
+    // An entry that found its place free has seen that nobody else wrote.
+    this.pollAt = this.services.now() + this.services.settings.cancelPollMs;
+    return stopped(committed);
   }
 
   private async letGo(events: JobEvent[], release: JobEvent & { kind: "job.released" }): Promise<PassEnd> {

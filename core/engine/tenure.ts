@@ -73,7 +73,7 @@ export class Tenure {
 
   /** Reads what others have written: a cancel shows in the job, another worker's entry ends this tenure. */
   async look(): Promise<{ overtakenBy?: string; deltasWanted?: boolean }> {
-    const reading = await this.services.journal.read(this.job, this.job.seq).catch(() => undefined);
+    const reading = await this.services.journal.news(this.job, this.job.seq).catch(() => undefined);
     for (const entry of reading?.entries ?? []) {
       if (!isSignal(entry)) return { overtakenBy: entry.by };
       this.job = applyEntry(this.job, entry);

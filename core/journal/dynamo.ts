@@ -82,7 +82,7 @@ export function dynamoJournal(
     return entry && lastSeq(entry) >= seq ? entry : undefined;
   }
 
-  async function readOnce(job: JobKey, after: number, limit: number | undefined): Promise<Reading> {
+  async function readOnce(job: JobKey, after: number, limit?: number, isEnd = after === 0): Promise<Reading> {
     const range = fromEntry(job, after + 1);
     // One more than asked for: whether there is another entry, or HEAD.
     let { items, next } = await query({ ...range, ...(limit === undefined ? {} : { Limit: limit + 1 }) });
@@ -91,8 +91,7 @@ export function dynamoJournal(
     const head = headAt && headOf(headAt);
 
     // `after` is nearly always the end of an entry. It is not when a client chose it.
-    const aligned =
-      after === 0 || entries[0]?.seq === after + 1 || (entries.length === 0 && head?.seq === after);
+    const aligned = isEnd || entries[0]?.seq === after + 1 || (entries.length === 0 && head?.seq === after);
     const around = aligned ? undefined : await entryAround(job, after + 1);
     if (around) entries.unshift(around);
     if (limit !== undefined && entries.length > limit) {
@@ -176,6 +175,8 @@ export function dynamoJournal(
         throw error;
       }
     },
+
+    news: (job, after) => readOnce(job, after, undefined, true),
 
     async read(job, after, limit) {
       const reading = await readOnce(job, after, limit);

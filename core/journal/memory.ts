@@ -41,7 +41,7 @@ export function memoryJournal(
     onRecord({ entry: structuredClone(entry) });
   }
 
-  return {
+  const journal: Journal = {
     async create({ entry, head, idempotency, conversation }) {
       const claimed = idempotency && idempotencyPartition(entry.tenant, idempotency.key);
       const before = claimed === undefined ? undefined : claims.get(claimed);
@@ -70,6 +70,8 @@ export function memoryJournal(
       store(entry, head);
       return { end: "stored" };
     },
+
+    news: (key, after) => journal.read(key, after),
 
     async read(key, after, limit = Number.POSITIVE_INFINITY) {
       const job = find(key);
@@ -135,4 +137,5 @@ export function memoryJournal(
       onRecord({ job: { tenant: job.tenant, jobId: job.jobId }, deltas: structuredClone(deltas) });
     },
   };
+  return journal;
 }

@@ -362,6 +362,7 @@ export async function storm(seed: number, { gentle = false } = {}): Promise<Stor
           return journal.append(entry, along);
         }),
       read: (key, after, limit) => call(() => journal.read(key, after, limit)),
+      news: (key, after) => call(() => journal.news(key, after)),
       head: (key) => call(() => journal.head(key)),
       renew: (head) => written(head, () => journal.renew(head)),
       list: (tenant, options) => call(() => journal.list(tenant, options)),
