@@ -58,7 +58,7 @@ export class Sandbox {
         preload,
         `--max-old-space-size=${plan.memoryMb}`,
         // A dozen of these share one machine: what they throw away is collected early rather than kept until there is much.
-        "--max-semi-space-size=2",
+        "--max-semi-space-size=4",
         runtimeClient,
         `convoke-lambda:${plan.label}`,
       ],
