@@ -37,7 +37,11 @@ export class Tenure {
   /** Writes events, and with the first ones its claim. */
   async commit(events: JobEvent[], finish?: Finish): Promise<Committed> {
     const claim: JobEvent[] = this.claimed ? [] : [{ kind: "job.claimed", by: this.by }];
-    const claiming = this.claimed ? undefined : (next: JobRecord) => ({ head: this.withLease(next) });
+    // `due` stays where it is until the first renewal: moving it costs two units in its index, most jobs end before
+    // that, and a sweeper that looks too early finds the lease.
+    const claiming = this.claimed
+      ? undefined
+      : (next: JobRecord) => ({ head: { ...this.withLease(next), ...(next.due ? { due: next.due } : {}) } });
     const along = finish?.along ?? claiming;
     const all = [...claim, ...events, ...(finish ? [finish.event] : [])];
     // An intent that never became a call would read as one that may have been paid for.

@@ -67,8 +67,12 @@ async function wake(services: SweeperServices, job: JobKey, due: number): Promis
   const { journal, queue, now, settings } = services;
   const head = await journal.head(job);
   if (!head || isTerminal(head.status)) return false;
-  if (head.lease && head.lease.until > now()) return false;
   const { tenant, jobId } = job;
+  if (head.lease && head.lease.until > now()) {
+    // Its worker is alive. Looked at again when the lease has ended, so that a page holds what needs a sweeper.
+    await journal.postpone({ tenant, jobId, due }, head.lease.until);
+    return false;
+  }
   const moved = await journal.postpone({ tenant, jobId, due }, now() + settings.sweepSeconds * 1000);
   if (moved) await queue.send(head.lane, { tenant, jobId }, apartSeconds(services, head));
   return moved;

@@ -127,7 +127,7 @@ test("a message wakes its function at once, without a poll in between", async ()
 test("no more invocations at a time than the mapping's maximum concurrency", async () => {
   const counting = `${noting}
     export const handler = async ({ Records }) => {
-      note("begin"); await new Promise((resolve) => setTimeout(resolve, 100)); note("end");
+      note("begin"); await new Promise((resolve) => setTimeout(resolve, 500)); note("end");
     };`;
   const { cloud, notes } = await fixtureCloud(
     queued(counting, { source: { BatchSize: 1, ScalingConfig: { MaximumConcurrency: 2 } } }),
