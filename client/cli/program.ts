@@ -91,7 +91,9 @@ export async function run(args: string[], terminal: Terminal): Promise<number> {
   ).action((type: string, input: string | undefined, options: Common) =>
     act(async (client, session) => {
       client.connect();
-      const { job_id } = await client.submit(type, await readInput(input, terminal), session);
+      const { job_id } = await client.submit(type, await readInput(input, terminal), {
+        signal: session.signal,
+      });
       return follow(client, session, job_id, 0);
     })(options),
   );

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { json } from "node:stream/consumers";
 import { type WebSocket, WebSocketServer } from "ws";
 import { seededRandom } from "../../core/memory.ts";
 import { apply, isTerminalEvent, type JobEvent, type Recorded } from "../../core/protocol/event.ts";
@@ -178,7 +179,12 @@ export async function flakyService(seed: number) {
     if (incoming.method === "POST" && url.pathname === "/api/jobs") {
       service.idempotencyKeys.push(String(incoming.headers["idempotency-key"]));
       if (happens(service.faults.drop)) return response.destroy();
-      return reply(response, 202, { job_id: "j1", status: "pending" });
+      void json(incoming).then((body) => {
+        const unknown = Object.keys(body as object).filter((field) => !["type", "input"].includes(field));
+        if (unknown.length === 0) return reply(response, 202, { job_id: "j1", status: "pending" });
+        return reply(response, 400, { code: "invalid_request", detail: `Unrecognized keys: ${unknown}` });
+      });
+      return;
     }
     const job = jobs.get(url.pathname.split("/")[3] ?? "");
     if (!job) return reply(response, 404, { code: "not_found", detail: "No such job" });
