@@ -267,11 +267,12 @@ async function openFrame(stream: NodeJS.WriteStream) {
 
 function eventLines(news: EventView | DeltaView): string[] {
   if (news.kind === "delta") return [];
-  const { at, kind, step, progress } = news as EventView;
+  const { at, kind, step, steps, progress } = news as EventView;
+  const names = (steps as { step: string }[] | undefined)?.map((begun) => begun.step) ?? [step ?? ""];
   const shown = progress as JobView["progress"];
   const said = shown
     ? `${shown.percentage} % ${safe(shown.current_step)}: ${safe(shown.details)}`
-    : safe(String(step ?? ""));
+    : safe(names.join(", "));
   return [`${at}  ${kind}  ${said}`.trimEnd()];
 }
 
