@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type ConvokeError, convoke, type EventView, type Times } from "../../client/index.ts";
 import type { JobEvent } from "../../core/protocol/event.ts";
+import { submitted } from "../support/entries.ts";
 import { type Faults, flakyService, noFaults } from "./flaky-service.ts";
 
 const quick: Partial<Times> = {
@@ -13,17 +14,6 @@ const quick: Partial<Times> = {
   connectMs: 500,
 };
 
-const submitted: JobEvent = {
-  kind: "job.submitted",
-  type: "council",
-  version: 1,
-  lane: "normal",
-  title: "A question",
-  description: "A question",
-  tags: [],
-  input: { json: { question: "Why?" } },
-  by: "somebody",
-};
 const step = (number: number): JobEvent => ({
   kind: "step.started",
   steps: [{ step: `s${number}`, attempt: 1 }],
