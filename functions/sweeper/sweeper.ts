@@ -27,6 +27,7 @@ async function sweep(services: SweeperServices, logger: Logger, deadline: number
   const { journal, now } = services;
   let woken = 0;
   let found: JobKey[];
+  // What a run cannot wake it moves out of the way, so each page is another one.
   do {
     const due = await journal.due(now(), jobsPerPage);
     const results = await Promise.all(
@@ -37,12 +38,12 @@ async function sweep(services: SweeperServices, logger: Logger, deadline: number
             job_id: job.jobId,
             error: error instanceof Error ? error.message : "",
           });
-          return false;
+          return undefined;
         }),
       ),
     );
-    const moved = results.filter(Boolean).length;
-    woken += moved;
+    woken += results.filter((outcome) => outcome === "woken").length;
+    const moved = results.filter((outcome) => outcome !== undefined).length;
     // A page of which nothing could be moved belongs to another sweeper or to a lagging index.
     found = moved > 0 ? due : [];
   } while (found.length === jobsPerPage && now() < deadline);
@@ -62,20 +63,26 @@ async function revive(services: SweeperServices, logger: Logger, event: SQSEvent
   }
 }
 
-/** Moves the job's `due` first, so that of two sweepers one sends. */
-async function wake(services: SweeperServices, job: JobKey, due: number): Promise<boolean> {
+/**
+ * Moves the job's `due` first, so that of two sweepers one sends. A job whose worker is alive is looked at again when
+ * its lease has ended.
+ * @returns undefined when there was nothing to do, or another sweeper has done it.
+ */
+async function wake(
+  services: SweeperServices,
+  job: JobKey,
+  due: number,
+): Promise<"woken" | "at work" | undefined> {
   const { journal, queue, now, settings } = services;
   const head = await journal.head(job);
-  if (!head || isTerminal(head.status)) return false;
+  if (!head || isTerminal(head.status)) return undefined;
   const { tenant, jobId } = job;
-  if (head.lease && head.lease.until > now()) {
-    // Its worker is alive. Looked at again when the lease has ended, so that a page holds what needs a sweeper.
-    await journal.postpone({ tenant, jobId, due }, head.lease.until);
-    return false;
-  }
-  const moved = await journal.postpone({ tenant, jobId, due }, now() + settings.sweepSeconds * 1000);
-  if (moved) await queue.send(head.lane, { tenant, jobId }, apartSeconds(services, head));
-  return moved;
+  const leasedUntil = head.lease && head.lease.until > now() ? head.lease.until : undefined;
+  const next = leasedUntil ?? now() + settings.sweepSeconds * 1000;
+  if (!(await journal.postpone({ tenant, jobId, due }, next))) return undefined;
+  if (leasedUntil !== undefined) return "at work";
+  await queue.send(head.lane, { tenant, jobId }, apartSeconds(services, head));
+  return "woken";
 }
 
 /**

@@ -77,3 +77,26 @@ test("more overdue jobs than fit a page are all woken in one run", async () => {
   await sweep(scheduled, context);
   expect(queue.waiting).toHaveLength(450);
 });
+
+test("a page of jobs that are all at work does not hide the overdue ones behind it", async () => {
+  const { job, sweep, queue } = setUp();
+  for (let n = 0; n < 200; n += 1) void job.pass(await job.submit(n));
+  while ((await job.services.journal.due(job.time.now() + 6_000, 1)).length === 0)
+    await new Promise(setImmediate);
+  const heads = async () => (await job.services.journal.list("acme", { limit: 300 })).jobs;
+  while ((await heads()).filter(({ lease }) => lease).length < 200) await new Promise(setImmediate);
+  job.workersDie();
+  job.time.advance(1_000);
+  const overdue = await job.submit("lost");
+  queue.waiting = [];
+  job.time.advance(5_500);
+  const { journal } = job.services;
+  const { head } = journal;
+  // Their workers are alive as far as anybody can tell.
+  journal.head = async (key) => {
+    const known = await head.call(journal, key);
+    return known?.lease ? { ...known, lease: { ...known.lease, until: job.time.now() + 5_000 } } : known;
+  };
+  await sweep(scheduled, context);
+  expect(queue.waiting.map(({ job: woken }) => woken)).toEqual([overdue]);
+});
