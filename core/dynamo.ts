@@ -3,7 +3,12 @@ import {
   TransactionCanceledException,
   TransactionConflictException,
 } from "@aws-sdk/client-dynamodb";
-import { BatchGetCommand, type DynamoDBDocumentClient, QueryCommand } from "@aws-sdk/lib-dynamodb";
+import {
+  BatchGetCommand,
+  type DynamoDBDocumentClient,
+  QueryCommand,
+  type QueryCommandInput,
+} from "@aws-sdk/lib-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { calling } from "./aws.ts";
 import { decodeCursor, encodeCursor, idAt } from "./cursor.ts";
@@ -77,6 +82,20 @@ export function failedConditions(error: unknown): ({ item: unknown } | undefined
   return (error.CancellationReasons ?? []).map(({ Code, Item }) =>
     Code === "ConditionalCheckFailed" ? { item: Item && unmarshall(Item) } : undefined,
   );
+}
+
+/** The pages of a query, each read when it is asked for. A page ends at 1 MB, whatever its items are. */
+export async function* queryPages(
+  { client, name, call }: DynamoTable,
+  input: Omit<QueryCommandInput, "TableName" | "ExclusiveStartKey">,
+): AsyncGenerator<Record<string, unknown>[]> {
+  let start: Record<string, unknown> | undefined;
+  do {
+    const query = new QueryCommand({ ...input, TableName: name, ExclusiveStartKey: start });
+    const page = await call(() => client.send(query));
+    yield page.Items ?? [];
+    start = page.LastEvaluatedKey;
+  } while (start);
 }
 
 type Key = { pk: string; sk: string };

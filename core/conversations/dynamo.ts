@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
-import { GetCommand, PutCommand, QueryCommand, type TransactWriteCommandInput } from "@aws-sdk/lib-dynamodb";
-import { type DynamoTable, listPage, standingItem } from "../dynamo.ts";
+import { GetCommand, PutCommand, type TransactWriteCommandInput } from "@aws-sdk/lib-dynamodb";
+import { type DynamoTable, listPage, queryPages, standingItem } from "../dynamo.ts";
 import type { Packed } from "../pack.ts";
 import { Conflict } from "../protocol/error.ts";
 import type { Conversations, ConversationWrite, Message } from "./conversation.ts";
@@ -87,28 +87,21 @@ export function dynamoConversations(table: DynamoTable): Conversations {
 
     async messages(tenant, id, { after = 0, limit } = {}) {
       const messages: Message[] = [];
-      let start: Record<string, unknown> | undefined;
-      do {
-        const page = await call(() =>
-          client.send(
-            new QueryCommand({
-              TableName: name,
-              ConsistentRead: true,
-              KeyConditionExpression: "pk = :pk AND sk BETWEEN :first AND :last",
-              ExpressionAttributeValues: {
-                ":pk": conversationPartition(tenant, id),
-                ":first": messageSortKey(after + 1),
-                ":last": "M#~",
-              },
-              ...(limit === undefined ? {} : { Limit: limit - messages.length }),
-              ExclusiveStartKey: start,
-            }),
-          ),
-        );
-        for (const item of page.Items ?? []) messages.push(messageOf(item as { sk: string; body: Packed }));
-        start = page.LastEvaluatedKey;
-      } while (start && messages.length < (limit ?? Number.POSITIVE_INFINITY));
-      return messages;
+      const pages = queryPages(table, {
+        ConsistentRead: true,
+        KeyConditionExpression: "pk = :pk AND sk BETWEEN :first AND :last",
+        ExpressionAttributeValues: {
+          ":pk": conversationPartition(tenant, id),
+          ":first": messageSortKey(after + 1),
+          ":last": "M#~",
+        },
+        ...(limit === undefined ? {} : { Limit: limit }),
+      });
+      for await (const items of pages) {
+        for (const item of items) messages.push(messageOf(item as { sk: string; body: Packed }));
+        if (messages.length >= (limit ?? Number.POSITIVE_INFINITY)) break;
+      }
+      return messages.slice(0, limit);
     },
   };
 }

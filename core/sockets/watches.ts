@@ -1,11 +1,5 @@
-import {
-  BatchWriteCommand,
-  DeleteCommand,
-  PutCommand,
-  QueryCommand,
-  UpdateCommand,
-} from "@aws-sdk/lib-dynamodb";
-import { type DynamoTable, isConditionFailure } from "../dynamo.ts";
+import { BatchWriteCommand, DeleteCommand, PutCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import { type DynamoTable, isConditionFailure, queryPages } from "../dynamo.ts";
 import type { Millis } from "../protocol/json.ts";
 import type { Services } from "../services.ts";
 import { jobPartition, table as names, tenantPartition, tenantWatchesPartition } from "../table.ts";
@@ -29,9 +23,10 @@ const batchWrites = 25;
  * way; the connection's own item lists its watches, for the limit and for the end.
  */
 export function dynamoWatches(
-  { client, name, call }: DynamoTable,
+  table: DynamoTable,
   { settings, now }: Pick<Services, "settings" | "now">,
 ): Watches {
+  const { client, name, call } = table;
   const partitionOf = (tenant: string, what: Watched) =>
     what === "mine" ? tenantWatchesPartition(tenant) : jobPartition({ tenant, jobId: what.jobId });
   const connectionAt = (tenant: string, connectionId: string) => ({
@@ -113,26 +108,18 @@ export function dynamoWatches(
 
   async function watching(partition: string): Promise<Watch[]> {
     const watches: Watch[] = [];
-    let start: Record<string, unknown> | undefined;
-    do {
-      const page = await call(() =>
-        client.send(
-          new QueryCommand({
-            TableName: name,
-            ConsistentRead: true,
-            KeyConditionExpression: "pk = :pk AND begins_with(sk, :watch)",
-            ExpressionAttributeValues: { ":pk": partition, ":watch": names.prefixes.watch },
-            ExclusiveStartKey: start,
-          }),
-        ),
-      );
+    const pages = queryPages(table, {
+      ConsistentRead: true,
+      KeyConditionExpression: "pk = :pk AND begins_with(sk, :watch)",
+      ExpressionAttributeValues: { ":pk": partition, ":watch": names.prefixes.watch },
+    });
+    for await (const items of pages) {
       const moment = now() / 1000;
-      for (const item of (page.Items ?? []) as WatchItem[]) {
+      for (const item of items as WatchItem[]) {
         // The table removes what has expired only after days.
         if (item.ttl > moment) watches.push(watchOf(item));
       }
-      start = page.LastEvaluatedKey;
-    } while (start);
+    }
     return watches;
   }
 
