@@ -1,23 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { ConvokeError } from "../../client/index.ts";
-import { startTestCloud, type TestCloud } from "../support/cloud.ts";
-import { type CouncilProvider, councilProvider } from "../support/council-provider.ts";
+import { councilCloud } from "../support/council-cloud.ts";
 import { eventually } from "../support/eventually.ts";
 import { ended, entryStarts, expectFolded, expectWellFormed, journalOf } from "../support/journals.ts";
 
-let provider: CouncilProvider;
-let cloud: TestCloud;
+const { provider, cloud } = await councilCloud(60);
 const question = { question: "Why is the sky blue?" };
-
-beforeAll(async () => {
-  provider = await councilProvider(60);
-  cloud = await startTestCloud({ environment: provider.environment });
-});
-afterAll(async () => {
-  await cloud?.stop();
-  await provider?.close();
-});
 
 test("a cancel at any entry of a journal ends the job as cancelled, or says that it had already ended [A2-50]", async () => {
   const undisturbed = await cloud.client.submit("council", question);

@@ -1,23 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { startTestCloud, type TestCloud } from "../support/cloud.ts";
-import { type CouncilProvider, councilProvider } from "../support/council-provider.ts";
+import { beforeEach, expect, test } from "vitest";
+import { councilCloud } from "../support/council-cloud.ts";
 import { eventually } from "../support/eventually.ts";
 import { ended } from "../support/journals.ts";
 
-let provider: CouncilProvider;
-let cloud: TestCloud;
+const { provider, cloud } = await councilCloud(10);
 
-beforeAll(async () => {
-  provider = await councilProvider(10);
-  cloud = await startTestCloud({ environment: provider.environment });
-});
 beforeEach(() => {
   provider.asked.length = 0;
-});
-afterAll(async () => {
-  await cloud?.stop();
-  await provider?.close();
 });
 
 const newConversation = async () => (await cloud.client.conversations.create()).id;

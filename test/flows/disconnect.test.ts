@@ -1,23 +1,12 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { type Convoke, convoke, type EventView } from "../../client/index.ts";
-import { startTestCloud, type TestCloud } from "../support/cloud.ts";
-import { type CouncilProvider, councilProvider } from "../support/council-provider.ts";
+import { councilCloud } from "../support/council-cloud.ts";
 import { cuttableSockets } from "../support/cuttable-socket.ts";
 import { eventually } from "../support/eventually.ts";
 import { comparable, ended, expectWellFormed, journalOf } from "../support/journals.ts";
 
-let provider: CouncilProvider;
-let cloud: TestCloud;
+const { provider, cloud } = await councilCloud(50);
 const question = { question: "Why is the sky blue?" };
-
-beforeAll(async () => {
-  provider = await councilProvider(50);
-  cloud = await startTestCloud({ environment: provider.environment });
-});
-afterAll(async () => {
-  await cloud?.stop();
-  await provider?.close();
-});
 
 const order = [
   "title",

@@ -1,29 +1,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import type { ServerMessage } from "../../core/protocol/message.ts";
-import { startTestCloud, type TestCloud } from "../support/cloud.ts";
-import { type CouncilProvider, councilProvider } from "../support/council-provider.ts";
+import { councilCloud } from "../support/council-cloud.ts";
 import { eventually } from "../support/eventually.ts";
 import { ended, journalOf } from "../support/journals.ts";
 
-let provider: CouncilProvider;
-let cloud: TestCloud;
+const { provider, cloud } = await councilCloud(10);
 const question = {
   question: "Why is the sky blue, and why does it turn red in the evening, at least on most days?",
 };
 const moment = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
-beforeAll(async () => {
-  provider = await councilProvider(10);
-  cloud = await startTestCloud({ environment: provider.environment });
-});
 beforeEach(() => {
   provider.asked.length = 0;
-});
-afterAll(async () => {
-  await cloud?.stop();
-  await provider?.close();
 });
 
 /** The WebSocket API as any client sees it, without ours. */

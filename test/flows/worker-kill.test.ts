@@ -1,8 +1,7 @@
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import type { EventView } from "../../client/index.ts";
 import { seededRandom } from "../../local/faults.ts";
-import { startTestCloud, type TestCloud } from "../support/cloud.ts";
-import { type CouncilProvider, councilProvider } from "../support/council-provider.ts";
+import { councilCloud } from "../support/council-cloud.ts";
 import { eventually } from "../support/eventually.ts";
 import {
   collect,
@@ -15,18 +14,8 @@ import {
   startsIn,
 } from "../support/journals.ts";
 
-let provider: CouncilProvider;
-let cloud: TestCloud;
+const { provider, cloud } = await councilCloud(60);
 const question = { question: "Why is the sky blue?" };
-
-beforeAll(async () => {
-  provider = await councilProvider(60);
-  cloud = await startTestCloud({ environment: provider.environment });
-});
-afterAll(async () => {
-  await cloud?.stop();
-  await provider?.close();
-});
 
 /** Watches a job and kills every worker at once when event `seq` arrives. */
 async function watchAndKill(jobId: string, seq: number, killed: () => void): Promise<EventView[]> {
