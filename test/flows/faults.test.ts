@@ -1,37 +1,26 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { type Call, type Fault, randomFaults, seededRandom } from "../../local/faults.ts";
-import { startTestCloud, type TestCloud } from "../support/cloud.ts";
-import { type CouncilProvider, councilProvider } from "../support/council-provider.ts";
+import { councilCloud } from "../support/council-cloud.ts";
 import { collect, ended, expectFolded, expectWellFormed, journalOf, startsIn } from "../support/journals.ts";
 
 const seed = Number(process.env.SEED ?? 7);
 const jobCount = 6;
-let provider: CouncilProvider;
-let cloud: TestCloud;
 /** How likely a queue delivers a message twice, and how often it has. */
 let doubleRate = 0;
 let doubled = 0;
 
-beforeAll(async () => {
-  provider = await councilProvider(20);
-  const random = seededRandom(seed);
-  cloud = await startTestCloud({
-    faults: true,
-    environment: provider.environment,
-    duplicateDelivery() {
-      const double = random() < doubleRate;
-      if (double) doubled += 1;
-      return double;
-    },
-  });
+const random = seededRandom(seed);
+const { provider, cloud } = await councilCloud(20, {
+  faults: true,
+  duplicateDelivery() {
+    const double = random() < doubleRate;
+    if (double) doubled += 1;
+    return double;
+  },
 });
 beforeEach(() => {
   doubleRate = 0;
   cloud.faults!.inject(undefined);
-});
-afterAll(async () => {
-  await cloud?.stop();
-  await provider?.close();
 });
 
 /**

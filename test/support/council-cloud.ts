@@ -1,4 +1,5 @@
 import { afterAll } from "vitest";
+import type { CloudOptions } from "../../local/cloud.ts";
 import { startTestCloud, type TestCloud } from "./cloud.ts";
 import { type CouncilProvider, councilProvider } from "./council-provider.ts";
 
@@ -8,10 +9,11 @@ import { type CouncilProvider, councilProvider } from "./council-provider.ts";
  */
 export async function councilCloud(
   delayMs: number,
+  options: Partial<CloudOptions> = {},
 ): Promise<{ provider: CouncilProvider; cloud: TestCloud }> {
   const provider = await councilProvider(delayMs);
   afterAll(() => provider.close());
-  const cloud = await startTestCloud({ environment: provider.environment });
+  const cloud = await startTestCloud({ ...options, environment: provider.environment });
   afterAll(() => cloud.stop());
   return { provider, cloud };
 }
