@@ -20,8 +20,17 @@ export type AppendOutcome =
 
 /** Entries that anyone may write beside a worker: they are absorbed, they overtake nobody. */
 export function isSignal(entry: Entry): boolean {
-  return entry.events.every((event) => event.kind === "job.cancel_requested");
+  return entry.events.every(({ kind }) => signals.has(kind));
 }
+
+const signals = new Set<JobEvent["kind"]>([
+  "job.cancel_requested",
+  "job.paused",
+  "job.resumed",
+  "job.budget_changed",
+  "callback.heartbeat",
+  "callback.completed",
+]);
 
 const tries = 50;
 

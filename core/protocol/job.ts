@@ -1,4 +1,4 @@
-import type { Json, Millis } from "./json.ts";
+import type { Json, JsonObject, Millis } from "./json.ts";
 
 /** Where a job lives: a tenant's jobs share nothing with another tenant's, so no key is complete without both. */
 export type JobKey = { tenant: string; jobId: string };
@@ -66,6 +66,9 @@ export type Failure = {
   details?: Json;
 };
 
+/** A job that waits for another one: `callback_id` is what the other's end answers. `depth` counts from 1. */
+export type Parent = { job_id: string; callback_id: string; depth: number };
+
 /** A value too large for the journal, kept in the payload store. */
 export type PayloadRef = { key: string; bytes: number; sha256: string };
 
@@ -77,6 +80,49 @@ export type InConversation = {
   conversationId: string;
   /** The position of the user's message, from 1. */
   message: number;
+};
+
+/** What a job may consume. Checked before each step, so it is exceeded by at most what is in flight. */
+export type Budget = {
+  max_steps?: number;
+  max_hops?: number;
+  max_age_seconds?: number;
+  max_tokens?: number;
+  max_cost_usd?: number;
+  /** `stop` fails the job, `ask` holds it until somebody raises the budget or cancels, `warn` records it and goes on. */
+  on_exceeded?: "stop" | "ask" | "warn";
+};
+
+export type BudgetLimit = Exclude<keyof Budget, "on_exceeded">;
+
+/** The jobs that have to end before this one begins, and what becomes of it when one of them does not complete. */
+export type Dependencies = { job_ids: string[]; on_failure: "fail" | "skip" | "continue" };
+
+/** A question to a person: the form is a JSON Schema of the answer. */
+export type Ask = {
+  question: string;
+  schema: JsonObject;
+  /** Ids of the keys or users who may answer; without it everybody who may write jobs of the tenant. */
+  answerers?: string[];
+  /** Given when nobody has answered by the deadline. Without it the job is told that the time is up. */
+  default?: Json;
+};
+
+/** Something outside that a job waits for, from `callback.created` until the job has been given the outcome. */
+export type OpenCallback = {
+  id: string;
+  step: string;
+  createdAt: Millis;
+  timeoutAt?: Millis;
+  heartbeatSeconds?: number;
+  /** When the next sign of life is overdue. */
+  heartbeatBy?: Millis;
+  ask?: Ask;
+  remindAt?: Millis;
+  /** The child job whose end is the answer. */
+  childJobId?: string;
+  /** The first decision stands. Its value is in the event. */
+  decided?: { outcome: "succeeded" | "failed" | "expired"; by: string; at: Millis; seq: number };
 };
 
 /**
@@ -111,6 +157,25 @@ export type JobRecord = JobKey & {
   /** The entry whose terminal event holds the result. */
   resultSeq?: number;
   inConversation?: InConversation;
+  /** It does not begin before this moment. */
+  runAt?: Millis;
+  /** It is not worth beginning after this moment. */
+  startBy?: Millis;
+  dependencies?: Dependencies;
+  /** The job whose journal, up to an event, this one began with. */
+  forkOf?: { job_id: string; seq: number };
+  /** The job that waits for this one, and where. */
+  parent?: Parent;
+  /** The job that this one carries on, and the one that carries on this one. */
+  continues?: string;
+  continuedAs?: string;
+  scheduleId?: string;
+  budget?: Budget;
+  /** Set while a limit of the budget is exceeded and nobody has raised it. */
+  budgetExceeded?: { limit: BudgetLimit; message: string };
+  paused?: { by: string; at: Millis };
+  /** What it waits for from outside. Absent when there is nothing. */
+  callbacks?: OpenCallback[];
   /** Steps that have begun (a retry is not another step). */
   steps: number;
   /** Claims so far: every one is a hop through the queue. */

@@ -1,4 +1,4 @@
-import type { Recorded } from "./event.ts";
+import { isHeldBack, type Recorded } from "./event.ts";
 import type { JobStatus, Progress } from "./job.ts";
 import type { Json } from "./json.ts";
 import { type EventView, type JobView, toWire } from "./wire.ts";
@@ -78,7 +78,6 @@ export const subprotocol = "convoke.v1";
 export const ticketPrefix = "ticket.";
 
 const statusOf: Partial<Record<Recorded["kind"], JobStatus>> = {
-  "job.submitted": "pending",
   "job.claimed": "running",
   "job.completed": "completed",
   "job.failed": "failed",
@@ -87,6 +86,7 @@ const statusOf: Partial<Record<Recorded["kind"], JobStatus>> = {
 
 /** The status that an event puts its job into, if it does. */
 export function statusAfter(event: Recorded): JobStatus | undefined {
+  if (event.kind === "job.submitted") return isHeldBack(event, event.at) ? "scheduled" : "pending";
   if (event.kind === "job.released") return event.reason === "out_of_time" ? "pending" : "waiting";
   return statusOf[event.kind];
 }

@@ -1,5 +1,17 @@
 import type { Recorded } from "./event.ts";
-import type { Failure, JobRecord, JobStatus, Lane, PayloadRef, Progress, Stored, Usage } from "./job.ts";
+import type {
+  Ask,
+  Budget,
+  Failure,
+  JobRecord,
+  JobStatus,
+  Lane,
+  OpenCallback,
+  PayloadRef,
+  Progress,
+  Stored,
+  Usage,
+} from "./job.ts";
 import type { Json, JsonObject, Millis } from "./json.ts";
 
 /** An event as clients see it: snake_case, moments as ISO 8601, a large value as `..._ref`. */
@@ -36,13 +48,42 @@ export type JobView = {
   cancel_requested: boolean;
   blocked: { step: string; message: string } | null;
   conversation_id: string | null;
+  /** It does not begin before this moment. */
+  run_at: string | null;
+  depends_on: string[];
+  parent_job_id: string | null;
+  fork_of: { job_id: string; seq: number } | null;
+  /** The job that carries this one on with a fresh journal. */
+  continued_as: string | null;
+  schedule_id: string | null;
+  budget: Budget | null;
+  budget_exceeded: { limit: string; message: string } | null;
+  paused: boolean;
+  /** What it waits for from outside. */
+  callbacks: CallbackView[];
+};
+
+export type CallbackView = {
+  id: string;
+  step: string;
+  created_at: string;
+  timeout_at: string | null;
+  ask: Ask | null;
+  child_job_id: string | null;
+  outcome: "succeeded" | "failed" | "expired" | null;
 };
 
 export function iso(at: Millis): string {
   return new Date(at).toISOString();
 }
 
-const moments = new Set(["at", "retryAt", "until", "wakeAt"]);
+function isoOrNull(at: Millis | undefined): string | null {
+  return at === undefined ? null : iso(at);
+}
+
+const moments = new Set(["at", "retryAt", "until", "wakeAt", "runAt", "startBy", "timeoutAt", "remindAt"]);
+/** Values that may be kept by reference. */
+const stored = new Set(["input", "result", "state"]);
 /** Who may be named to a client, and what is plumbing. */
 const hidden = new Set(["by"]);
 
@@ -59,10 +100,10 @@ export function toWire(event: Recorded): EventView {
   const view: JsonObject = {};
   for (const [name, value] of Object.entries(event)) {
     if (value === undefined || (hidden.has(name) && event.kind === "job.claimed")) continue;
-    if (name === "input" || name === "result") {
-      const stored = value as Stored;
-      if ("ref" in stored) view[`${name}_ref`] = stored.ref;
-      else view[name] = stored.json;
+    if (stored.has(name)) {
+      const kept = value as Stored;
+      if ("ref" in kept) view[`${name}_ref`] = kept.ref;
+      else view[name] = kept.json;
     } else if (name === "inConversation") {
       view.conversation_id = (value as { conversationId: string }).conversationId;
       view.message = (value as { message: number }).message;
@@ -77,8 +118,8 @@ export function toWire(event: Recorded): EventView {
 export function fromWire(view: EventView): Recorded {
   const event: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(view)) {
-    if (name === "input" || name === "result") event[name] = { json: value };
-    else if (name === "input_ref" || name === "result_ref") event[name.slice(0, -4)] = { ref: value };
+    const of = name.replace(/_ref$/, "");
+    if (stored.has(of)) event[of] = of === name ? { json: value } : { ref: value };
     else if (name === "conversation_id") {
       event.inConversation = { conversationId: value, message: view.message };
     } else if (name !== "message" || view.conversation_id === undefined) {
@@ -92,6 +133,18 @@ export function fromWire(view: EventView): Recorded {
 
 export function progressView(job: JobRecord): JobView["progress"] {
   return job.progress ? { ...job.progress, timestamp: iso(job.progressAt ?? job.createdAt) } : null;
+}
+
+export function callbackView(open: OpenCallback): CallbackView {
+  return {
+    id: open.id,
+    step: open.step,
+    created_at: iso(open.createdAt),
+    timeout_at: isoOrNull(open.timeoutAt),
+    ask: open.ask ?? null,
+    child_job_id: open.childJobId ?? null,
+    outcome: open.decided?.outcome ?? null,
+  };
 }
 
 export function jobView(
@@ -114,8 +167,8 @@ export function jobView(
     error: job.failure ?? null,
     progress: progressView(job),
     created_at: iso(job.createdAt),
-    started_at: job.startedAt === undefined ? null : iso(job.startedAt),
-    completed_at: job.completedAt === undefined ? null : iso(job.completedAt),
+    started_at: isoOrNull(job.startedAt),
+    completed_at: isoOrNull(job.completedAt),
     seq: job.seq,
     usage: job.usage,
     degraded: job.degraded,
@@ -123,5 +176,15 @@ export function jobView(
     cancel_requested: job.cancelRequested !== undefined,
     blocked: job.blocked ?? null,
     conversation_id: job.inConversation?.conversationId ?? null,
+    run_at: isoOrNull(job.runAt),
+    depends_on: job.dependencies?.job_ids ?? [],
+    parent_job_id: job.parent?.job_id ?? null,
+    fork_of: job.forkOf ?? null,
+    continued_as: job.continuedAs ?? null,
+    schedule_id: job.scheduleId ?? null,
+    budget: job.budget ?? null,
+    budget_exceeded: job.budgetExceeded ?? null,
+    paused: job.paused !== undefined,
+    callbacks: (job.callbacks ?? []).map(callbackView),
   };
 }

@@ -61,6 +61,41 @@ const progress = z
 const status = z.enum(jobStatuses).meta({ id: "JobStatus" });
 const payloadRef = z.object({ key: z.string(), bytes: z.number(), sha256: z.string() });
 
+const budget = z
+  .strictObject({
+    max_steps: z.int().positive().optional(),
+    max_hops: z.int().positive().optional().meta({ description: "Passes of the job through the queue" }),
+    max_age_seconds: z.int().positive().optional(),
+    max_tokens: z.int().positive().optional().meta({ description: "Input and output of model calls" }),
+    max_cost_usd: z.number().positive().optional(),
+    on_exceeded: z.enum(["stop", "ask", "warn"]).optional().meta({
+      description:
+        "`stop` (default) fails the job, `ask` holds it until somebody raises the budget, `warn` goes on",
+    }),
+  })
+  .meta({ id: "Budget", description: "Exceeded by at most what is in flight" });
+
+const ask = z
+  .object({
+    question: z.string(),
+    schema: z.record(z.string(), json).meta({ description: "JSON Schema of the answer" }),
+    answerers: z.array(z.string()).optional().meta({ description: "Who may answer; without it everybody" }),
+    default: json.optional().meta({ description: "Given when nobody has answered in time" }),
+  })
+  .meta({ id: "Ask", description: "A question to a person" });
+
+const callback = z
+  .object({
+    id: z.string(),
+    step: z.string(),
+    created_at: moment,
+    timeout_at: moment.nullable(),
+    ask: ask.nullable(),
+    child_job_id: z.string().nullable().meta({ description: "The job whose end is the answer" }),
+    outcome: z.enum(["succeeded", "failed", "expired"]).nullable(),
+  })
+  .meta({ id: "Callback", description: "Something outside that the job waits for" });
+
 const summary = {
   id: z.string(),
   type: z.string(),
@@ -83,6 +118,16 @@ const summary = {
   cancel_requested: z.boolean(),
   blocked: z.object({ step: z.string(), message: z.string() }).nullable(),
   conversation_id: z.string().nullable(),
+  run_at: moment.nullable(),
+  depends_on: z.array(z.string()).meta({ description: "Jobs that have to end before this one begins" }),
+  parent_job_id: z.string().nullable().meta({ description: "The job that waits for this one" }),
+  fork_of: z.object({ job_id: z.string(), seq: z.number() }).nullable(),
+  continued_as: z.string().nullable().meta({ description: "The job that carries this one on" }),
+  schedule_id: z.string().nullable(),
+  budget: budget.nullable(),
+  budget_exceeded: z.object({ limit: z.string(), message: z.string() }).nullable(),
+  paused: z.boolean(),
+  callbacks: z.array(callback),
 };
 
 const jobSummary = z.object(summary).meta({ id: "JobSummary" });
