@@ -13,6 +13,15 @@ import { idempotencyKey, type Operation, type Outcome, PaidFailure } from "./run
 /** How an attempt ended: for the journal, and for the job function unless it will be tried again. */
 export type Settled = { operation: Operation; event: JobEvent; outcome?: Outcome; bytes: number };
 
+/**
+ * Stands around every call of a step's function. The journal knows intents and outcomes, not calls: the testing kit
+ * counts, delays and answers them here.
+ */
+export type Around = (
+  call: JobKey & { step: string; attempt: number },
+  perform: () => Promise<StepOutcome>,
+) => Promise<StepOutcome>;
+
 type AttemptServices = Pick<Services, "payloads" | "settings" | "random" | "now" | "sleep">;
 
 /** What a failure may say of itself; what is longer is left out of the journal. */
@@ -29,7 +38,7 @@ export async function attemptStep(
   job: JobKey,
   operation: Operation,
   interrupt: AbortController,
-  { logger, remainingMs }: { logger: Logger; remainingMs: Millis },
+  { logger, remainingMs, around }: { logger: Logger; remainingMs: Millis; around?: Around },
 ): Promise<Settled> {
   const { path, attempt } = operation;
   const { config, perform } = operation.call!;
@@ -47,9 +56,11 @@ export async function attemptStep(
         interrupt.abort(new StepFailed("step_timeout", message, { retryable: true }));
       });
     }
-    const performed = place.run({ jobId: job.jobId, step: path }, async () =>
-      perform!({ attempt, logger, signal, idempotencyKey: idempotencyKey(job, path) }),
-    );
+    const call = async () => perform!({ attempt, logger, signal, idempotencyKey: idempotencyKey(job, path) });
+    const performed = place.run({ jobId: job.jobId, step: path }, () => {
+      const { tenant, jobId } = job;
+      return around ? around({ tenant, jobId, step: path, attempt }, call) : call();
+    });
     performed.catch(() => {}); // an attempt that lost to its time-out may still fail
     return await completed(services, job, operation, await Promise.race([performed, interrupted]));
   } catch (error) {

@@ -5,7 +5,7 @@ import type { Failure, JobRecord, Progress } from "../protocol/job.ts";
 import type { Json, Millis } from "../protocol/json.ts";
 import { longestDelaySeconds } from "../queue/queue.ts";
 import type { Services } from "../services.ts";
-import { attemptStep, type Settled, serializable } from "./attempt.ts";
+import { type Around, attemptStep, type Settled, serializable } from "./attempt.ts";
 import { isLate, overBudget, tooManyEvents, tooManySteps } from "./budget.ts";
 import type { Logger } from "./context.ts";
 import { DeltaFeed } from "./deltas.ts";
@@ -36,6 +36,7 @@ export type PassOptions = {
   /** When the invocation ends. */
   deadline: Millis;
   logger: Logger;
+  around?: Around;
 };
 
 export type EngineServices = Omit<Services, "sockets" | "watches" | "keys" | "deployment">;
@@ -278,11 +279,12 @@ export class LivePass {
     const interrupt = new AbortController();
     this.running.set(operation, interrupt);
     this.record({ kind: "step.started", steps: [{ step: operation.path, attempt: operation.attempt + 1 }] });
-    const { logger, deadline } = this.options;
+    const { logger, deadline, around } = this.options;
     const { job } = this.tenure;
     void attemptStep(this.services, job, operation, interrupt, {
       logger,
       remainingMs: deadline - this.services.now(),
+      ...(around ? { around } : {}),
     }).then((settled) => {
       // Given up meanwhile: the attempt's end is no longer this pass's to record.
       if (!this.running.delete(operation)) return;
