@@ -20,7 +20,7 @@ export class Worker extends Construct {
     this.fn = lambdaFunction(this, "worker", plan, {
       description: "Advances jobs",
       // It waits for models most of the time, and waiting is billed by the memory.
-      memorySize: 512,
+      memorySize: 384,
       timeout: Duration.seconds(settings.workerTimeoutSeconds),
       environment: models,
       // A long job is many passes, each started by the one before: after 16 of them Lambda would take it for a

@@ -37,11 +37,8 @@ export class Tenure {
   /** Writes events, and with the first ones its claim. */
   async commit(events: JobEvent[], finish?: Finish): Promise<Committed> {
     const claim: JobEvent[] = this.claimed ? [] : [{ kind: "job.claimed", by: this.by }];
-    // `due` stays where it is until the first renewal: moving it costs two units in its index, most jobs end before
-    // that, and a sweeper that looks too early finds the lease.
-    const claiming = this.claimed
-      ? undefined
-      : (next: JobRecord) => ({ head: { ...this.withLease(next), ...(next.due ? { due: next.due } : {}) } });
+    // `due` stays where it is: moving it costs two units in its index, and a sweeper that looks too early finds the lease.
+    const claiming = this.claimed ? undefined : (next: JobRecord) => ({ head: this.withLease(next) });
     const along = finish?.along ?? claiming;
     const all = [...claim, ...events, ...(finish ? [finish.event] : [])];
     // An intent that never became a call would read as one that may have been paid for.
@@ -104,7 +101,7 @@ export class Tenure {
 
   private withLease(job: JobRecord): JobRecord {
     const until = this.services.now() + this.services.settings.leaseMs;
-    return { ...job, lease: { by: this.by, until }, due: until };
+    return { ...job, lease: { by: this.by, until } };
   }
 }
 

@@ -201,13 +201,21 @@ export function dynamoJournal(
     },
 
     renew(head) {
+      const { pk, sk, seq, lease_until: until, body } = headItem(head, settings);
+      // `due` stays out of it: its index would make a heartbeat cost three times as much.
       return happened(() =>
         client.send(
-          new PutCommand({
+          new UpdateCommand({
             TableName: name,
-            Item: headItem(head, settings),
+            Key: { pk, sk },
+            UpdateExpression: "SET seq = :seq, lease_until = :until, body = :body",
             ConditionExpression: "lease_by = :by AND seq <= :seq",
-            ExpressionAttributeValues: { ":by": head.lease?.by ?? "", ":seq": head.seq },
+            ExpressionAttributeValues: {
+              ":by": head.lease?.by ?? "",
+              ":seq": seq,
+              ":until": until,
+              ":body": body,
+            },
           }),
         ),
       );

@@ -74,7 +74,7 @@ export interface Journal {
 
   /**
    * Heartbeat: replaces HEAD with a newer fold and lease, if the lease is still the caller's and no newer HEAD has
-   * been written.
+   * been written. `due` stays as it is: a sweeper that looks too early finds the lease.
    * @returns false when it is not.
    */
   renew(head: JobRecord): Promise<boolean>;

@@ -97,7 +97,8 @@ export function memoryJournal(
       const job = find(head);
       if (!job?.head.lease || job.head.lease.by !== head.lease?.by || job.head.seq > head.seq) return false;
       headItem(head, settings);
-      job.head = structuredClone(head);
+      const { due: _due, ...renewed } = structuredClone(head);
+      job.head = { ...renewed, ...(job.head.due === undefined ? {} : { due: job.head.due }) };
       return true;
     },
 
