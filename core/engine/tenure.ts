@@ -74,8 +74,11 @@ export class Tenure {
 
   /** Reads what others have written: a cancel shows in the job, another worker's entry ends this tenure. */
   async look(): Promise<{ overtakenBy?: string; deltasWanted?: boolean }> {
-    const reading = await this.services.journal.news(this.job, this.job.seq).catch(() => undefined);
+    const { journal } = this.services;
+    const reading = await journal.news(this.job, this.job.seq, { stale: true }).catch(() => undefined);
     for (const entry of reading?.entries ?? []) {
+      // A copy that is behind may hold an entry and lack the one before it.
+      if (entry.seq !== this.job.seq + 1) break;
       if (!isSignal(entry)) return { overtakenBy: entry.by };
       this.job = applyEntry(this.job, entry);
     }

@@ -56,7 +56,6 @@ export function dynamoJournal(
 
   /** Entries, HEAD and watches lie side by side in this order, so one request reads what is new and how it stands. */
   const fromEntry = (job: JobKey, seq: number) => ({
-    ConsistentRead: true,
     KeyConditionExpression: "pk = :pk AND sk BETWEEN :first AND :last",
     ExpressionAttributeValues: {
       ":pk": jobPartition(job),
@@ -82,8 +81,12 @@ export function dynamoJournal(
     return entry && lastSeq(entry) >= seq ? entry : undefined;
   }
 
-  async function readOnce(job: JobKey, after: number, limit?: number, isEnd = after === 0): Promise<Reading> {
-    const range = fromEntry(job, after + 1);
+  async function readOnce(
+    job: JobKey,
+    after: number,
+    { limit, isEnd = after === 0, stale = false }: { limit?: number; isEnd?: boolean; stale?: boolean } = {},
+  ): Promise<Reading> {
+    const range = { ...fromEntry(job, after + 1), ConsistentRead: !stale };
     // One more than asked for: whether there is another entry, or HEAD.
     let { items, next } = await query({ ...range, ...(limit === undefined ? {} : { Limit: limit + 1 }) });
     const entries = items.filter(isEntry).map((item) => entryOf(item as EntryItem));
@@ -176,15 +179,15 @@ export function dynamoJournal(
       }
     },
 
-    news: (job, after) => readOnce(job, after, undefined, true),
+    news: (job, after, { stale } = {}) => readOnce(job, after, { isEnd: true, stale }),
 
     async read(job, after, limit) {
-      const reading = await readOnce(job, after, limit);
+      const reading = await readOnce(job, after, { limit });
       const last = reading.entries.at(-1);
       // A query is no snapshot: an entry may have been written, and HEAD replaced, while it went by.
       if (!reading.head || reading.head.seq <= Math.max(after, last ? lastSeq(last) : 0)) return reading;
       if (last) return { entries: reading.entries, more: true, deltasWanted: false };
-      return readOnce(job, after, limit);
+      return readOnce(job, after, { limit });
     },
 
     async head(job) {

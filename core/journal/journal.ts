@@ -66,8 +66,11 @@ export interface Journal {
   /** Everything after event `after`, consistently, with HEAD. `limit` counts entries. */
   read(job: JobKey, after: number, limit?: number): Promise<Reading>;
 
-  /** The same, for a caller who knows that an entry ends with `after`: one request, however far HEAD is behind. */
-  news(job: JobKey, after: number): Promise<Reading>;
+  /**
+   * The same, for a caller who knows that an entry ends with `after`: one request, however far HEAD is behind.
+   * @param stale - for half the price, from a copy that may be a second behind and lack the last entries.
+   */
+  news(job: JobKey, after: number, options?: { stale?: boolean }): Promise<Reading>;
 
   /** HEAD as last written: exact for a job at rest, a little behind for a running one. */
   head(job: JobKey): Promise<JobRecord | undefined>;

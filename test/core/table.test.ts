@@ -221,8 +221,10 @@ describe("what an operation costs in request units", () => {
     });
   });
 
-  test("looking for what is new in a quiet job is one read unit", async () => {
+  test("looking for what is new in a quiet job is one read unit, or half of one for a stale answer", async () => {
     const entries = await aJob();
     expect(await unitsOf((journal) => journal.read(entries[0]!, 1))).toEqual({ read: 1, write: 0 });
+    const looked = await unitsOf((journal) => journal.news(entries[0]!, 1, { stale: true }));
+    expect(looked).toEqual({ read: 0.5, write: 0 });
   });
 });
