@@ -38,15 +38,34 @@ export type StepContext = {
 
 export type Logger = Record<"debug" | "info" | "warn" | "error", (message: string, fields?: object) => void>;
 
-export type CompletionConfig = {
-  /** Enough when so many branches have completed. */
-  minSuccessful?: number;
-  /** More failures than this end the whole. */
-  toleratedFailureCount?: number;
-  toleratedFailurePercentage?: number;
+/** When `parallel` and `map` are over before all has ended: by numbers, or by a decision of one's own. */
+export type CompletionConfig =
+  | {
+      /** Enough when so many branches have completed. */
+      minSuccessful?: number;
+      /** More failures than this end the whole. */
+      toleratedFailureCount?: number;
+      toleratedFailurePercentage?: number;
+    }
+  | {
+      /** Asked before a branch begins and after one has ended. Must depend on what it is given alone. */
+      shouldComplete: (status: CompletionStatus) => CompletionDecision;
+    };
+
+export type CompletionStatus = {
+  successCount: number;
+  failureCount: number;
+  completedCount: number;
+  totalCount: number;
+  /** In the order of the branches; without a status it has not begun. */
+  items: { index: number; name: string; status?: BatchItem<unknown>["status"] }[];
 };
 
+export type CompletionDecision = { complete: false } | { complete: true; outcome?: "SUCCEEDED" | "FAILED" };
+
 export type ConcurrencyConfig = { maxConcurrency?: number; completionConfig?: CompletionConfig };
+
+export type MapConfig<I> = ConcurrencyConfig & { itemNamer?: (item: I, index: number) => string };
 
 export type BatchItem<T> =
   | { index: number; name: string; status: "SUCCEEDED"; result: T }
@@ -56,14 +75,28 @@ export type BatchItem<T> =
 
 /** The outcome of `parallel` and `map`: partial failure is a value, not an exception. */
 export type BatchResult<T> = {
+  /** What has begun, in the order of the branches. */
   all: BatchItem<T>[];
-  completionReason: "ALL_COMPLETED" | "MIN_SUCCESSFUL_REACHED" | "FAILURE_TOLERANCE_EXCEEDED";
+  completionReason:
+    | "ALL_COMPLETED"
+    | "MIN_SUCCESSFUL_REACHED"
+    | "FAILURE_TOLERANCE_EXCEEDED"
+    | "CUSTOM_COMPLETION_SUCCEEDED"
+    | "CUSTOM_COMPLETION_FAILED";
+  /** `FAILED` once a branch has failed, unless a decision of `shouldComplete` says otherwise. */
+  status: "SUCCEEDED" | "FAILED";
   hasFailure: boolean;
+  successCount: number;
+  failureCount: number;
+  startedCount: number;
+  totalCount: number;
   /** Results of those that succeeded, in the order of the branches. */
   getResults(): T[];
   getErrors(): Error[];
   succeeded(): (BatchItem<T> & { status: "SUCCEEDED" })[];
   failed(): (BatchItem<T> & { status: "FAILED" })[];
+  started(): (BatchItem<T> & { status: "STARTED" })[];
+  /** Throws what the first failed branch threw, or `batch_failed` where only `shouldComplete` called it a failure. */
   throwIfError(): void;
 };
 
@@ -111,8 +144,8 @@ export interface JobContext {
   map<I, T>(
     name: string,
     items: I[],
-    fn: (ctx: JobContext, item: I, index: number) => Promise<T>,
-    config?: ConcurrencyConfig,
+    fn: (ctx: JobContext, item: I, index: number, items: I[]) => Promise<T>,
+    config?: MapConfig<I>,
   ): Promise<BatchResult<T>>;
 
   readonly promise: {

@@ -209,7 +209,7 @@ export class LivePass {
       events.push(this.record(event));
       if (outcome) this.program.deliver(operation, outcome);
     }
-    for (const operation of this.program.operations.values()) {
+    for (const operation of this.program.wanted()) {
       if (operation.state !== "waiting" || operation.dueAt! > now()) continue;
       events.push(this.record({ kind: "wait.ended", step: operation.path }));
       this.program.deliver(operation, { ok: true, value: null });
@@ -242,21 +242,23 @@ export class LivePass {
   private startable(): Operation[] {
     const moment = this.services.now();
     const busy = new Set([...this.running.keys(), ...this.settled.map(({ operation }) => operation)]);
-    return [...this.program.operations.values()].filter(
-      (operation) =>
-        operation.kind === "step" &&
-        operation.call !== undefined &&
-        !busy.has(operation) &&
-        (operation.state === "new" ||
-          operation.state === "running" ||
-          (operation.state === "retrying" && operation.dueAt! <= moment)),
-    );
+    return this.program
+      .wanted()
+      .filter(
+        (operation) =>
+          operation.kind === "step" &&
+          operation.call !== undefined &&
+          !busy.has(operation) &&
+          (operation.state === "new" ||
+            operation.state === "running" ||
+            (operation.state === "retrying" && operation.dueAt! <= moment)),
+      );
   }
 
   /** The next moment at which something is due. */
   private nextDue(states: Operation["state"][]): Millis | undefined {
     let next: Millis | undefined;
-    for (const { state, dueAt } of this.program.operations.values()) {
+    for (const { state, dueAt } of this.program.wanted()) {
       if (states.includes(state) && dueAt !== undefined && dueAt < (next ?? Number.POSITIVE_INFINITY))
         next = dueAt;
     }

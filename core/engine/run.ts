@@ -13,7 +13,8 @@ import {
 import type { Json, Millis } from "../protocol/json.ts";
 import { runBatch } from "./batch.ts";
 import {
-  type Branch,
+  type BatchResult,
+  type ConcurrencyConfig,
   type Duration,
   type GenerateConfig,
   type JobContext,
@@ -37,6 +38,8 @@ export type Operation = {
   /** When a retry or a wait is due. */
   dueAt?: Millis;
   outcome?: Outcome;
+  /** Its branch is no longer waited for: it may end, and begins no more. */
+  abandoned?: true;
   /** Present once the job function has called it. */
   call?: Call;
 };
@@ -87,6 +90,7 @@ export class Run {
   progress: Progress | undefined;
   degraded = false;
   replaying = true;
+  private readonly abandonedScopes: string[] = [];
   private consumed: Usage = noUsage;
   private readonly job: JobRecord;
   private readonly world: World;
@@ -152,15 +156,28 @@ export class Run {
     operation.call?.settle(outcome);
   }
 
+  /** What is still wanted: everything but what is left of branches that their batch no longer waits for. */
+  wanted(): Operation[] {
+    return [...this.operations.values()].filter((operation) => !operation.abandoned);
+  }
+
   /** What the job function has asked for and no journal knows yet. */
   unrecorded(): Operation[] {
-    return [...this.operations.values()].filter((operation) => operation.call && operation.state === "new");
+    return this.wanted().filter((operation) => operation.call && operation.state === "new");
   }
 
   /** The first that the journal holds and the job function has not asked for: a replay may be ahead of it. */
   uncalled(): Operation | undefined {
     for (const operation of this.operations.values()) if (!operation.call) return operation;
     return undefined;
+  }
+
+  /** Nothing begins below this scope any more. A step that is running there is let run and recorded: it is paid for. */
+  private abandon(scope: string): void {
+    this.abandonedScopes.push(scope);
+    for (const operation of this.operations.values()) {
+      if (operation.path.startsWith(scope)) operation.abandoned = true;
+    }
   }
 
   private operation(path: string, kind: Operation["kind"]): Operation {
@@ -180,6 +197,7 @@ export class Run {
   ): Promise<T> {
     const misuse = this.misuse(path);
     if (misuse) return droppable(Promise.reject(misuse));
+    if (this.abandonedScopes.some((scope) => path.startsWith(scope))) return new Promise(() => {});
     const operation = this.operation(path, kind);
     const promise = new Promise<T>((resolve, reject) => {
       if (operation.kind !== kind) {
@@ -213,14 +231,7 @@ export class Run {
 
   private context(scope: string): JobContext {
     const { job, world } = this;
-    const used = new Map<string, number>();
-    /** `poll`, `poll#2`, ...: a name that comes again in one scope is numbered in the order of the calls. */
-    const pathOf = (name: string): string => {
-      const count = (used.get(name) ?? 0) + 1;
-      used.set(name, count);
-      return `${scope}${name}${count === 1 ? "" : `#${count}`}`;
-    };
-    const child = (name: string) => this.context(`${pathOf(name)}/`);
+    const pathOf = numbering(scope);
     const plain = (outcome: Outcome & { ok: true }) => outcome.value;
 
     const generate = async (
@@ -281,7 +292,18 @@ export class Run {
         if (!this.replaying) world.logger[level](message, { job_id: job.jobId, ...fields });
       };
 
-    const start = <T>(branch: Branch<T>) => (typeof branch === "function" ? branch : branch.func);
+    const batch = <T>(
+      name: string,
+      branches: { name: string; func: (ctx: JobContext) => Promise<T> }[],
+      config: ConcurrencyConfig | undefined,
+    ): Promise<BatchResult<T>> => {
+      const within = numbering(`${pathOf(name)}/`);
+      const units = branches.map(({ name, func }) => {
+        const inner = `${within(name)}/`;
+        return { name, start: async () => func(this.context(inner)), abandon: () => this.abandon(inner) };
+      });
+      return droppable(runBatch(units, config));
+    };
 
     return {
       job: {
@@ -308,29 +330,27 @@ export class Run {
       generate: (name, request, config = {}) => droppable(generate(name, request, config, false)),
       stream: (name, request, config = {}) => droppable(generate(name, request, config, true)),
       runInChildContext: (name, fn) => {
-        const inner = child(name);
+        const inner = this.context(`${pathOf(name)}/`);
         return droppable((async () => fn(inner))());
       },
-      parallel: (name, branches, config) => {
-        const inner = child(name);
-        return runBatch(
+      parallel: (name, branches, config) =>
+        batch(
+          name,
           branches.map((branch, index) => {
-            const label = (typeof branch === "object" && branch.name) || String(index);
-            return { name: label, start: () => inner.runInChildContext(label, start(branch)) };
+            const { name = "", func } = typeof branch === "function" ? { func: branch } : branch;
+            return { name: name || `parallel-branch-${index}`, func };
           }),
           config,
-        );
-      },
-      map: (name, items, fn, config) => {
-        const inner = child(name);
-        return runBatch(
+        ),
+      map: (name, items, fn, config) =>
+        batch(
+          name,
           items.map((item, index) => ({
-            name: String(index),
-            start: () => inner.runInChildContext(String(index), (ctx) => fn(ctx, item, index)),
+            name: config?.itemNamer?.(item, index) || `map-item-${index}`,
+            func: (ctx) => fn(ctx, item, index, items),
           })),
           config,
-        );
-      },
+        ),
       // The order in which outcomes are delivered is the journal's, so the language's own combinators replay alike.
       promise: {
         all: (_name, promises) => Promise.all(promises),
@@ -347,6 +367,16 @@ export class Run {
       usage: () => this.consumed,
     };
   }
+}
+
+/** `poll`, `poll#2`, ...: a name that comes again in one scope is numbered in the order of the calls. */
+function numbering(scope: string): (name: string) => string {
+  const used = new Map<string, number>();
+  return (name) => {
+    const count = (used.get(name) ?? 0) + 1;
+    used.set(name, count);
+    return `${scope}${name}${count === 1 ? "" : `#${count}`}`;
+  };
 }
 
 /** A job may drop a promise (a lost race); its failure is in the journal and must not end the process. */
