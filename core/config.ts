@@ -69,6 +69,14 @@ function choose(local: boolean) {
     maxAgeMs: 7 * day * 1000,
     maxEvents: 5_000,
     inlineBytes: 16 * 1024,
+    /** A value by reference: an input, a result, what a step gives. */
+    payloadBytes: 50 * 1024 * 1024,
+    /** Values in an uploaded input. What is parsed takes memory by the value, some 100 bytes for each. */
+    payloadNodes: 1_000_000,
+    uploadSeconds: 15 * minute,
+    /** An upload that no job was made of. */
+    uploadKeptSeconds: day,
+    readingLinkSeconds: 5 * minute,
     frameBytes: 30 * 1024,
     bodyBytes: 256 * 1024,
     /** Of the HTTP API in all. A laptop has one user, whose bursts are none of its business. */
@@ -96,7 +104,7 @@ function choose(local: boolean) {
   } as const;
 }
 
-export type Settings = ReturnType<typeof choose>;
+export type Settings = Readonly<Record<keyof ReturnType<typeof choose>, number>>;
 
 export const settings = { aws: choose(false), local: choose(true) };
 

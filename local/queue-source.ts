@@ -36,7 +36,11 @@ export interface EventSource {
  * else comes back when its visibility timeout is over, which is how SQS retries.
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
  */
-export function startQueueSource(mapping: QueueMapping, lambdas: SandboxPools, log: Log): EventSource {
+export function startQueueSource(
+  mapping: QueueMapping,
+  lambdas: Pick<SandboxPools, "invoke">,
+  log: Log,
+): EventSource {
   const { queue } = mapping;
   const stopping = new AbortController();
   const active = new Set<Promise<void>>();
