@@ -21,10 +21,14 @@ function latePayloads(bucket: string): Payloads {
       import("@aws-sdk/client-s3"),
       import("./payloads/s3.ts"),
     ]);
-    return s3Payloads(new S3Client(connection), bucket);
+    // 50 MB take a small function seconds.
+    const requestHandler = { ...connection.requestHandler, requestTimeout: 30_000 };
+    return s3Payloads(new S3Client({ ...connection, requestHandler }), bucket);
   });
   return {
     put: async (job, json) => (await load()).put(job, json),
     get: async (ref) => (await load()).get(ref),
+    readingLink: async (ref, seconds) => (await load()).readingLink(ref, seconds),
+    uploadLink: async (ref, seconds) => (await load()).uploadLink(ref, seconds),
   };
 }

@@ -82,7 +82,7 @@ async function completed(
     const json = serializable(result);
     if ("failure" in json) throw new StepFailed(json.failure.code, json.failure.message);
     const stored = await patiently(services, () =>
-      store(services.payloads, job, json.value, services.settings.inlineBytes),
+      store(services.payloads, job, json.value, services.settings),
     );
     return {
       operation,

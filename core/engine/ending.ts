@@ -71,7 +71,7 @@ async function terminalEvent(services: EndingServices, job: JobKey, how: HowItEn
   if (how.end === "failed") return { kind: "job.failed", failure: recordable(how.failure) };
   if (how.end === "cancelled") return { kind: "job.cancelled", by: how.by };
   const { payloads, settings } = services;
-  const result = await patiently(services, () => store(payloads, job, how.result, settings.inlineBytes));
+  const result = await patiently(services, () => store(payloads, job, how.result, settings));
   return { kind: "job.completed", result, ...(how.degraded ? { degraded: true } : {}) };
 }
 

@@ -86,7 +86,7 @@ export async function submit(
     token: services.newId(),
     events: [],
   };
-  const stored = await store(services.payloads, entry, input, settings.inlineBytes);
+  const stored = await store(services.payloads, entry, input, settings);
   const fingerprint = request.idempotencyKey ? fingerprintOf(request) : "";
 
   for (let attempt = 0; attempt < tries; attempt += 1) {

@@ -18,7 +18,9 @@ export function memoryPayloads(): MemoryPayloads {
     async get(ref) {
       const json = objects.get(ref.key);
       if (json === undefined) throw new NotFound(`The payload ${ref.key} is gone`);
-      return checked(ref, json);
+      return checked(ref, Buffer.from(json));
     },
+    readingLink: async (ref) => `https://payloads.test/${ref.key}`,
+    uploadLink: async (ref) => ({ url: `https://payloads.test/${ref.key}`, headers: {} }),
   };
 }

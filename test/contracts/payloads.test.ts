@@ -1,7 +1,7 @@
 import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { expect, test } from "vitest";
 import { load, store } from "../../core/payloads/payloads.ts";
-import { NotFound, Unavailable } from "../../core/protocol/error.ts";
+import { NotFound, TooLarge, Unavailable } from "../../core/protocol/error.ts";
 import { inBothWorlds } from "../support/worlds.ts";
 
 const job = { tenant: "acme", jobId: "j-1" };
@@ -49,9 +49,11 @@ inBothWorlds((world, engines) => {
 
   test("only a value above the inline limit leaves the journal", async () => {
     const { payloads } = world();
-    expect(await store(payloads, job, "x".repeat(98), 100)).toEqual({ json: "x".repeat(98) });
-    const stored = await store(payloads, job, "x".repeat(99), 100);
+    const limits = { inlineBytes: 100, payloadBytes: 200 };
+    expect(await store(payloads, job, "x".repeat(98), limits)).toEqual({ json: "x".repeat(98) });
+    const stored = await store(payloads, job, "x".repeat(99), limits);
     expect(stored).toHaveProperty("ref.bytes", 101);
     expect(await load(payloads, stored)).toBe("x".repeat(99));
+    await expect(store(payloads, job, "x".repeat(199), limits)).rejects.toThrow(TooLarge);
   });
 });
