@@ -65,24 +65,29 @@ export class StepFailed extends ServiceError {
   }
 }
 
-/** Thrown into a job function by a step that has failed for good; carries what the journal holds. */
+/**
+ * Thrown into a job function by a step that has failed for good; carries what the journal holds. `cause` has name and
+ * message of what the step threw.
+ */
 export class StepError extends ServiceError {
   override readonly code: string;
   readonly failure: Failure;
 
   constructor(failure: Failure) {
-    super(failure.message, failure.details === undefined ? {} : { details: failure.details });
+    const cause = Object.assign(new Error(failure.message), { name: failure.name ?? "Error" });
+    super(failure.message, { cause, ...(failure.details === undefined ? {} : { details: failure.details }) });
     this.code = failure.code;
     this.failure = failure;
   }
 }
 
 /** Whatever was thrown, as a text: a job function may throw anything, objects without a `toString` included. */
-function describe(thrown: unknown): string {
+function describe(thrown: unknown): { name?: string; message: string } {
   try {
-    return thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
+    if (!(thrown instanceof Error)) return { message: String(thrown) };
+    return { name: String(thrown.name).slice(0, 100), message: String(thrown.message) };
   } catch {
-    return "something was thrown that cannot be shown as text";
+    return { message: "something was thrown that cannot be shown as text" };
   }
 }
 
@@ -97,9 +102,6 @@ export function failureOf(error: unknown, at: { step?: string; attempt?: number 
           retryable: error.retryable,
           ...(error.details === undefined ? {} : { details: error.details }),
         }
-      : {
-          code: "error",
-          message: describe(error),
-        };
+      : { code: "error", ...describe(error) };
   return { ...base, message: String(base.message).slice(0, 2000), ...at };
 }

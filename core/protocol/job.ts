@@ -57,6 +57,8 @@ export function addUsage(a: Usage, b: Usage): Usage {
 export type Failure = {
   /** Stable, for programs: `model_unavailable`, `quorum_not_reached`, ... */
   code: string;
+  /** Of an error without a code of its own: the name of its class, e.g. `TypeError`. */
+  name?: string;
   /** For people. */
   message: string;
   retryable?: boolean;

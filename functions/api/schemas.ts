@@ -39,6 +39,7 @@ const usage = z
 const failure = z
   .object({
     code: z.string(),
+    name: z.string().optional().meta({ description: "The class of an error that has no code of its own" }),
     message: z.string(),
     retryable: z.boolean().optional(),
     step: z.string().optional(),

@@ -9,8 +9,8 @@ import { defineJob, registry } from "../../../core/engine/job-type.ts";
 import { submit } from "../../../core/engine/submit.ts";
 import { StepFailed, Unavailable } from "../../../core/protocol/error.ts";
 import { sweeper } from "../../../functions/sweeper/sweeper.ts";
+import { virtualTime } from "../../../testing/virtual-time.ts";
 import { engine, jobOf, silent } from "../../support/engine.ts";
-import { virtualTime } from "../../support/virtual-time.ts";
 
 const once = { retryStrategy: () => ({ shouldRetry: false as const }) };
 const usage = { model_calls: 1, input_tokens: 10, output_tokens: 5, cost_usd: 0.01 };
@@ -50,7 +50,7 @@ describe("whatever a job function throws, its job ends", () => {
     const { ended } = await outcome((ctx) =>
       ctx.step("a", async () => Promise.reject(new Error("first")), { retryStrategy }),
     );
-    expect(ended.failure?.message).toBe("Error: first");
+    expect(ended.failure?.message).toBe("first");
   });
   test("a delay that is no time is no retry, a wait that is none fails", async () => {
     const retryStrategy = () => ({ shouldRetry: true as const, delay: { seconds: Number.NaN } });
@@ -63,7 +63,7 @@ describe("whatever a job function throws, its job ends", () => {
         .catch((error: Error) => error.name);
       return [failed, waited];
     });
-    expect(result).toEqual(["StepError: Error: no", "RangeError"]);
+    expect(result).toEqual(["StepError: no", "RangeError"]);
   });
 });
 
@@ -448,7 +448,7 @@ describe("the end of a job in a conversation", () => {
       throw new Error("unreadable");
     });
     const key = await ask();
-    expect((await job.toEnd(key)).failure?.message).toBe("Error: unreadable");
+    expect((await job.toEnd(key)).failure?.message).toBe("unreadable");
     expect((await talk())?.processingState).toBe("error");
   });
 

@@ -110,7 +110,7 @@ test("a job function that throws fails with its message and without a stack", as
   const key = await job.submit();
   const ended = await job.toEnd(key);
   expect(ended.status).toBe("failed");
-  expect(ended.failure?.message).toBe("Error: out of luck");
+  expect(ended.failure?.message).toBe("out of luck");
   expect(JSON.stringify(await job.events(key))).not.toContain("at ");
 });
 
@@ -417,7 +417,7 @@ test("parallel and map: partial failure is a value, and the completion condition
   await job.toEnd(key);
   expect(await job.result(key)).toEqual({
     results: [10, 30, 40],
-    errors: ["Error: two"],
+    errors: ["two"],
     reason: "ALL_COMPLETED",
     enough: "MIN_SUCCESSFUL_REACHED",
     states: ["SUCCEEDED", "STARTED"],

@@ -50,5 +50,5 @@ test("a promise that fails before its job looks at it takes neither the worker n
     { encoding: "utf8" },
   );
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-  expect(JSON.parse(stdout)).toEqual({ results: ["caught", "good"], ofBad: true, error: "Error: no luck" });
+  expect(JSON.parse(stdout)).toEqual({ results: ["caught", "good"], ofBad: true, error: "no luck" });
 });
