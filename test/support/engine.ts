@@ -1,18 +1,17 @@
 import * as z from "zod";
-import type { JobContext, Logger } from "../../core/engine/context.ts";
-import { type AnyJobType, defineJob, type Jobs, registry } from "../../core/engine/job-type.ts";
+import type { JobContext } from "../../core/engine/context.ts";
+import { type AnyJobType, defineJob, registry } from "../../core/engine/job-type.ts";
 import type { PassEnd } from "../../core/engine/live-pass.ts";
-import { pass } from "../../core/engine/pass.ts";
 import { submit } from "../../core/engine/submit.ts";
-import { type MemoryOverrides, memoryServices } from "../../core/memory.ts";
+import type { MemoryOverrides } from "../../core/memory.ts";
 import type { Model } from "../../core/models/model.ts";
+import { load } from "../../core/payloads/payloads.ts";
 import { applyEntry, type Entry, type Recorded, recorded } from "../../core/protocol/event.ts";
 import { isTerminal, type JobKey, type JobRecord } from "../../core/protocol/job.ts";
 import type { Json, Millis } from "../../core/protocol/json.ts";
-import { sweeper } from "../../functions/sweeper/sweeper.ts";
-import { virtualTime } from "./virtual-time.ts";
+import { machine } from "../../testing/machine.ts";
 
-export const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+export { silent } from "../../testing/machine.ts";
 
 /** A job type that runs `run` and accepts any input. */
 export function jobOf(run: (ctx: JobContext, input: Json) => Promise<unknown>, version = 1): AnyJobType {
@@ -29,6 +28,9 @@ export function jobOf(run: (ctx: JobContext, input: Json) => Promise<unknown>, v
   });
 }
 
+/** A job that takes longer has got stuck. */
+const longestMs = 60 * 86_400_000;
+
 /**
  * The engine on in-memory services in virtual time, with a queue and a sweeper that the test drives.
  * @param invocationMs - how long an invocation of the worker may last.
@@ -38,42 +40,37 @@ export function engine(
   overrides: Partial<MemoryOverrides> = {},
   invocationMs: Millis = 900_000,
 ) {
-  const time = virtualTime();
   const model: Model = {
     generate: async ({ model: name }) => {
       throw new Error(`This test has no model ${name}`);
     },
   };
-  const services = memoryServices({ model, now: time.now, sleep: time.sleep, ...overrides });
-  let jobs: Jobs = registry([job].flat());
-  const sweep = sweeper(services, silent);
-  const context = { getRemainingTimeInMillis: () => 60_000 } as Parameters<typeof sweep>[1];
+  const inside = machine({
+    jobs: registry([job].flat()),
+    services: { model, ...overrides },
+    invocationMs,
+    // Steps of these tests never end, or wait for each other: none of them is worth waiting for.
+    patienceMs: 0,
+  });
+  const { services, time } = inside;
 
-  let death = Promise.withResolvers<PassEnd>();
   const self = {
     services,
     time,
     deploy(...types: AnyJobType[]) {
-      jobs = registry(types);
+      inside.jobs = registry(types);
     },
     submit: async (input: Json = null): Promise<JobKey> => {
       const { job: head } = await submit(
         services,
-        jobs,
+        inside.jobs,
         { tenant: "acme", by: "test" },
         { type: "test", input },
       );
       return { tenant: head.tenant, jobId: head.jobId };
     },
-    pass: (key: JobKey): Promise<PassEnd> => {
-      const living = pass(services, jobs, key, { deadline: time.now() + invocationMs, logger: silent });
-      return time.until(Promise.race([living, death.promise]));
-    },
-    /** The passes that are under way never come back. What they still do is the test's to prevent. */
-    workersDie() {
-      death.resolve({ end: "gone" });
-      death = Promise.withResolvers();
-    },
+    pass: (key: JobKey): Promise<PassEnd> => time.until(inside.pass(key)),
+    workersDie: inside.workersDie,
     entries: async (key: JobKey): Promise<Entry[]> => (await services.journal.read(key, 0)).entries,
     events: async (key: JobKey): Promise<Recorded[]> => (await self.entries(key)).flatMap(recorded),
     kinds: async (key: JobKey): Promise<string[]> => (await self.events(key)).map(({ kind }) => kind),
@@ -81,21 +78,17 @@ export function engine(
       (await self.entries(key)).reduce<JobRecord | undefined>(applyEntry, undefined)!,
     result: async (key: JobKey): Promise<Json | undefined> => {
       const end = (await self.events(key)).at(-1);
-      if (end?.kind !== "job.completed") return undefined;
-      return "json" in end.result ? end.result.json : JSON.parse(await services.payloads.get(end.result.ref));
+      return end?.kind === "job.completed" ? load(services.payloads, end.result) : undefined;
     },
     /** Delivers messages and sweeps until the job has ended. */
-    async toEnd(key: JobKey, rounds = 2_000): Promise<JobRecord> {
-      for (let round = 0; round < rounds; round += 1) {
-        const messages = services.queue.receive();
-        for (const { job: woken } of messages) await self.pass(woken);
+    async toEnd(key: JobKey): Promise<JobRecord> {
+      const hasEnded = async () => {
         const head = await services.journal.head(key);
-        if (!head || isTerminal(head.status)) return self.job(key);
-        if (messages.length > 0) continue;
-        time.advance(Math.max(1_000, Math.min(head.due!, time.now() + 3_600_000) - time.now()));
-        await sweep({} as Parameters<typeof sweep>[0], context);
-      }
-      throw new Error(`Job ${key.jobId} has not ended: ${JSON.stringify(await self.kinds(key))}`);
+        return !inside.isAtWork(key) && (!head || isTerminal(head.status));
+      };
+      if (await inside.run(hasEnded, time.now() + longestMs)) return self.job(key);
+      const last = (await self.kinds(key)).slice(-20);
+      throw new Error(`Job ${key.jobId} has not ended; last it had ${last.join(", ")}`);
     },
   };
   return self;

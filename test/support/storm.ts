@@ -20,7 +20,7 @@ import { isTerminal, type JobKey, type JobRecord } from "../../core/protocol/job
 import type { Json, JsonObject, Millis } from "../../core/protocol/json.ts";
 import { sweeper } from "../../functions/sweeper/sweeper.ts";
 import { silent } from "./engine.ts";
-import { virtualTime } from "./virtual-time.ts";
+import { virtualTime } from "../../testing/virtual-time.ts";
 
 /** What a job of a storm does. Every leaf has a number, which is its name and its result. */
 const shape = z.discriminatedUnion("op", [

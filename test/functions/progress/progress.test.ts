@@ -11,8 +11,8 @@ import type { JobKey } from "../../../core/protocol/job.ts";
 import type { ServerMessage } from "../../../core/protocol/message.ts";
 import type { Watch } from "../../../core/sockets/sockets.ts";
 import { progress } from "../../../functions/progress/progress.ts";
+import { virtualTime } from "../../../testing/virtual-time.ts";
 import { anEntry, submitted } from "../../support/entries.ts";
-import { virtualTime } from "../../support/virtual-time.ts";
 
 const tenant = "acme";
 
