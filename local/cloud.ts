@@ -100,13 +100,14 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     for (const step of undo.splice(0).reverse()) await step();
   };
 
+  const secretKey = { ...passedThrough(process.env), ...options.environment }.AWS_SECRET_ACCESS_KEY;
   try {
     const [dynamo, queues] = await Promise.all([
       startDynamo(state, log).then((engine) => {
         undo.push(() => engine.stop());
         return engine;
       }),
-      startQueues(join(directory, "queues")).then((engine) => {
+      startQueues(join(directory, "queues"), secretKey).then((engine) => {
         undo.push(() => engine.stop());
         return engine;
       }),

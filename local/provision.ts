@@ -16,7 +16,11 @@ export async function provision(
     Object.fromEntries(
       template.of("AWS::SQS::Queue").map(({ name, properties }) => [name, queueAttributes(properties)]),
     ),
-    template.of("AWS::S3::Bucket").map(({ name }) => name),
+    Object.fromEntries(
+      template
+        .of("AWS::S3::Bucket")
+        .map(({ name, properties }) => [name, properties.CorsConfiguration?.CorsRules ?? []]),
+    ),
   );
   const { TableNames } = await engines.dynamo.call("ListTables", {});
   const existing = new Set(TableNames as string[]);

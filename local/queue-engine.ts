@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { findPackageJSON } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { type BucketServer, type CorsRule, guardBuckets, type Request } from "./bucket-guard.ts";
 import { account, region } from "./resource-types.ts";
 
 /** A message as it was received: the receipt handle belongs to this delivery alone. */
@@ -35,7 +36,7 @@ export interface QueueEngine {
   /** @throws when the queue does not exist. */
   queue(name: string): LocalQueue;
   /** Creates what is missing and changes what differs; messages stay. */
-  provision(queues: Record<string, Record<string, string>>, buckets: string[]): void;
+  provision(queues: Record<string, Record<string, string>>, buckets: Record<string, CorsRule[]>): void;
   stop(): Promise<void>;
 }
 
@@ -45,8 +46,9 @@ export interface QueueEngine {
  * It is put together from its parts rather than by its own start function, for three reasons: that one listens on every
  * interface of the machine; event sources can receive without HTTP and signing in between; and hooks at its server can
  * add what it leaves out, the limit of a delay, the message group and the trace header.
+ * @param secretKey - what the functions sign links with.
  */
-export async function startQueues(directory: string): Promise<QueueEngine> {
+export async function startQueues(directory: string, secretKey = "local"): Promise<QueueEngine> {
   mkdirSync(directory, { recursive: true });
   const fauxqs = dirname(findPackageJSON("fauxqs", import.meta.url)!);
   const part = (path: string) => import(pathToFileURL(join(fauxqs, "dist", path)).href);
@@ -86,6 +88,7 @@ export async function startQueues(directory: string): Promise<QueueEngine> {
   /** By message id, what fauxqs does not keep. Lost with the process, like nothing that correctness rests on. */
   const extras = new Map<string, Record<string, string>>();
   const app = buildApp({ logger: false, stores: { sqsStore: store, snsStore: sns, s3Store: s3 } });
+  const corsRules = guardBuckets(app, secretKey);
   app.addHook("preHandler", (request, reply, done) => {
     const late = sendEntries(request).find(({ DelaySeconds = 0 }) => DelaySeconds > 900);
     if (!late) return done();
@@ -179,7 +182,10 @@ export async function startQueues(directory: string): Promise<QueueEngine> {
           existing.setAttributes(attributes);
         }
       }
-      for (const bucket of buckets) if (!s3.hasBucket(bucket)) s3.createBucket(bucket);
+      for (const [bucket, rules] of Object.entries(buckets)) {
+        if (!s3.hasBucket(bucket)) s3.createBucket(bucket);
+        corsRules.set(bucket, rules);
+      }
     },
     async stop() {
       await app.close();
@@ -226,27 +232,19 @@ function sendEntries(request: Request): SendEntry[] {
 }
 
 type SendEntry = { Id?: string; DelaySeconds?: number; MessageGroupId?: string };
-type Request = { headers: Record<string, string | undefined>; body: unknown };
 
 /** What we use of fauxqs 2.4.1, which has no types for its parts. A test runs into whatever changes. */
-interface App {
-  addHook(
-    name: "preHandler",
-    hook: (
-      request: Request,
-      reply: { code(status: number): { send(body: unknown): void } },
-      done: () => void,
-    ) => void,
-  ): void;
-  addHook(
-    name: "preSerialization",
-    hook: (
-      request: Request,
-      reply: unknown,
-      payload: { MessageId?: string; Successful?: { Id: string; MessageId: string }[] },
-      done: (error: null, payload: unknown) => void,
-    ) => void,
-  ): void;
+interface App extends BucketServer {
+  addHook: BucketServer["addHook"] &
+    ((
+      name: "preSerialization",
+      hook: (
+        request: Request,
+        reply: unknown,
+        payload: { MessageId?: string; Successful?: { Id: string; MessageId: string }[] },
+        done: (error: null, payload: unknown) => void,
+      ) => void,
+    ) => void);
   listen(options: { port: number; host: string }): Promise<string>;
   close(): Promise<void>;
   server: { address(): unknown };

@@ -83,6 +83,18 @@ export const resourceTypes = {
     VersioningConfiguration: inert,
     // Expiry saves money on AWS; here the data directory is the user's to delete.
     LifecycleConfiguration: inert,
+    CorsConfiguration: z
+      .strictObject({
+        CorsRules: z.array(
+          z.strictObject({
+            AllowedMethods: z.array(z.string()),
+            AllowedOrigins: z.array(z.string()),
+            AllowedHeaders: z.array(z.string()).optional(),
+            MaxAge: inert,
+          }),
+        ),
+      })
+      .optional(),
     ...tags,
   }),
   "AWS::Lambda::Function": z.strictObject({

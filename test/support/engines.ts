@@ -35,7 +35,7 @@ export async function startEngines(): Promise<Engines> {
     startQueues(join(directory, "queues")),
   ]);
   await dynamo.call("CreateTable", tableDefinition());
-  queues.provision(Object.fromEntries(lanes.map((lane) => [queueName(lane), {}])), [bucketName]);
+  queues.provision(Object.fromEntries(lanes.map((lane) => [queueName(lane), {}])), { [bucketName]: [] });
 
   const address = (port: number) => `http://127.0.0.1:${port}`;
   Object.assign(process.env, {
