@@ -11,7 +11,7 @@ export const table = {
     list: { name: "list", partitionKey: "list_pk", sortKey: "list_sk" },
   },
   /** What the stream's readers select by: journal entries and token deltas. */
-  prefixes: { entry: "E#", deltas: "D#", watch: "W#" },
+  prefixes: { entry: "E#", deltas: "D#", watch: "W#", dependent: "A#" },
 } as const;
 
 /** Every key of a tenant's things begins with this, and no tenant's name can reach into another's. */

@@ -16,7 +16,13 @@ import type { JobKey, JobRecord } from "../protocol/job.ts";
 import type { Services } from "../services.ts";
 import { jobOf, jobPartition, table as names, tenantPartition } from "../table.ts";
 import {
+  type ClaimItem,
+  contentItem,
+  type DependentItem,
   deltasItem,
+  dependentItem,
+  dependentOf,
+  dependentSortKey,
   type EntryItem,
   entryItem,
   entryOf,
@@ -26,8 +32,9 @@ import {
   headKey,
   headOf,
   idempotencyItem,
+  idempotencyPartition,
 } from "./items.ts";
-import type { DueJob, Journal, Reading } from "./journal.ts";
+import { type DueJob, type Journal, matches, type Reading } from "./journal.ts";
 
 type Writes = NonNullable<TransactWriteCommandInput["TransactItems"]>;
 type Stored = Record<string, unknown> & { pk: string; sk: string };
@@ -48,6 +55,17 @@ export function dynamoJournal(
   const putNew = (item: Item) => ({ Put: { TableName: name, Item: item, ...isNew } });
   const transact = (writes: Writes) =>
     call(() => client.send(new TransactWriteCommand({ TransactItems: writes })));
+
+  /** The table forgets expired items only after days, so a claim says itself when it is over. */
+  const claim = (item: Item, replaces?: string) => ({
+    Put: {
+      TableName: name,
+      Item: item,
+      ConditionExpression: `attribute_not_exists(pk) OR expires_at <= :now${replaces ? " OR job_id = :replaces" : ""}`,
+      ExpressionAttributeValues: { ":now": now(), ...(replaces ? { ":replaces": replaces } : {}) },
+      ReturnValuesOnConditionCheckFailure: "ALL_OLD" as const,
+    },
+  });
 
   async function query(input: Omit<QueryCommandInput, "TableName">) {
     const page = await call(() => client.send(new QueryCommand({ TableName: name, ...input })));
@@ -118,26 +136,18 @@ export function dynamoJournal(
   }
 
   return {
-    async create({ entry, head, idempotency, conversation }) {
-      const first = entryItem(entry, settings);
-      const claim: Writes = idempotency
-        ? [
-            {
-              Put: {
-                TableName: name,
-                Item: idempotencyItem(entry, idempotency),
-                // The table forgets expired items only after days.
-                ConditionExpression: "attribute_not_exists(pk) OR expires_at <= :now",
-                ExpressionAttributeValues: { ":now": now() },
-                ReturnValuesOnConditionCheckFailure: "ALL_OLD",
-              },
-            },
-          ]
-        : [];
+    async create({ entry, head, idempotency, content, conversation, wokenBy = [] }) {
+      const claims: Writes = [
+        ...(idempotency ? [claim(idempotencyItem(entry, idempotency))] : []),
+        ...(content ? [claim(contentItem(entry, content), content.replaces)] : []),
+      ];
       const writes: Writes = [
-        putNew(first),
-        ...claim,
+        putNew(entryItem(entry, settings)),
+        ...claims,
         put(headItem(head, settings)),
+        ...wokenBy.map((jobId) =>
+          put(dependentItem({ tenant: entry.tenant, jobId }, head, entry.at, settings)),
+        ),
         ...(conversation ? conversationWrites(name, conversation) : []),
       ];
       try {
@@ -150,9 +160,11 @@ export function dynamoJournal(
         const standing = failed[0]?.item as EntryItem | undefined;
         if (standing?.token === entry.token) return { end: "stored" };
         if (failed[0]) throw new Conflict(`Job ${entry.jobId} exists already`);
-        const claimed =
-          idempotency && (failed[1]?.item as { job_id: string; fingerprint: string } | undefined);
-        if (claimed) return { end: "duplicate", jobId: claimed.job_id, fingerprint: claimed.fingerprint };
+        const claimed = failed.slice(1, 1 + claims.length).map((one) => one?.item as ClaimItem | undefined);
+        const used = idempotency && claimed[0];
+        if (used) return { end: "duplicate", jobId: used.job_id, fingerprint: used.fingerprint };
+        const same = content && claimed.at(-1);
+        if (same) return { end: "same content", jobId: same.job_id };
         return { end: "conversation changed" };
       }
     },
@@ -224,18 +236,45 @@ export function dynamoJournal(
       );
     },
 
-    async list(tenant, { status, type, ...page }) {
+    async list(tenant, { limit, cursor, ...filter }) {
       const { found, ...rest } = await listPage(
         table,
         tenantPartition(tenant),
         (jobId) => ({ pk: jobPartition({ tenant, jobId }), sk: headKey }),
-        page,
+        { limit, ...(cursor === undefined ? {} : { cursor }) },
         (item): JobRecord | undefined => {
           const head = headOf(item as HeadItem);
-          return (!status || head.status === status) && (!type || head.type === type) ? head : undefined;
+          return matches(head, filter) ? head : undefined;
         },
       );
       return { jobs: found, ...rest };
+    },
+
+    async claimed(tenant, key) {
+      const pk = idempotencyPartition(tenant, key);
+      const { Item } = await call(() =>
+        client.send(new GetCommand({ TableName: name, Key: { pk, sk: "I" }, ConsistentRead: true })),
+      );
+      if (!Item || (Item as ClaimItem).expires_at <= now()) return undefined;
+      const { job_id: jobId, fingerprint, expires_at: expiresAt } = Item as ClaimItem;
+      return { jobId, fingerprint, expiresAt };
+    },
+
+    async dependents(job, { limit, cursor }) {
+      const { items, next } = await query({
+        ConsistentRead: true,
+        KeyConditionExpression: "pk = :pk AND sk BETWEEN :first AND :last",
+        ExpressionAttributeValues: {
+          ":pk": jobPartition(job),
+          // The next key after the cursor: no id contains the first printable character.
+          ":first": dependentSortKey(cursor === undefined ? "" : `${cursor} `),
+          ":last": dependentSortKey("~"),
+        },
+        Limit: limit,
+      });
+      const dependents = items.map((item) => dependentOf(item as Stored & DependentItem));
+      const last = dependents.at(-1);
+      return { dependents, ...(next && last ? { cursor: last.jobId } : {}) };
     },
 
     async due(moment, limit) {

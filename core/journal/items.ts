@@ -3,10 +3,10 @@ import type { Settings } from "../config.ts";
 import { listPosition } from "../cursor.ts";
 import { bodyOf, type Item, type Packed, withBody } from "../pack.ts";
 import type { Entry, JobEvent } from "../protocol/event.ts";
-import type { JobKey, JobRecord } from "../protocol/job.ts";
+import type { JobKey, JobRecord, Lane } from "../protocol/job.ts";
 import type { Millis } from "../protocol/json.ts";
 import { jobOf, jobPartition, numbered, table, tenantPartition } from "../table.ts";
-import type { Delta, IdempotencyClaim } from "./journal.ts";
+import type { ContentClaim, Delta, Dependent, IdempotencyClaim } from "./journal.ts";
 
 export type Kept = Pick<Settings, "journalKeptSeconds" | "deltaKeptSeconds" | "dueShards">;
 
@@ -112,6 +112,42 @@ export function idempotencyItem(job: JobKey, claim: IdempotencyClaim): Item {
     expires_at: claim.expiresAt,
     ttl: Math.ceil(claim.expiresAt / 1000),
   };
+}
+
+export type ClaimItem = { job_id: string; fingerprint: string; expires_at: number };
+
+export function contentPartition(tenant: string, key: string): string {
+  return `${tenantPartition(tenant)}#C#${key}`;
+}
+
+export function contentItem(job: JobKey, claim: ContentClaim): Item {
+  return {
+    pk: contentPartition(job.tenant, claim.key),
+    sk: "C",
+    job_id: job.jobId,
+    expires_at: claim.expiresAt,
+    ttl: Math.ceil(claim.expiresAt / 1000),
+  };
+}
+
+/** Lies with the job that is waited for, outside the range of its entries, HEAD and watches. */
+export function dependentItem(of: JobKey, { jobId, lane }: Dependent, at: Millis, kept: Kept): Item {
+  return {
+    pk: jobPartition(of),
+    sk: dependentSortKey(jobId),
+    lane,
+    ttl: expiry(at, kept.journalKeptSeconds),
+  };
+}
+
+export function dependentSortKey(jobId: string): string {
+  return table.prefixes.dependent + jobId;
+}
+
+export type DependentItem = { sk: string; lane: Lane };
+
+export function dependentOf({ sk, lane }: DependentItem): Dependent {
+  return { jobId: sk.slice(table.prefixes.dependent.length), lane };
 }
 
 /** One item for what was coalesced. Its key follows from the first delta, so that writing it twice does no harm. */

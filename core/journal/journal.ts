@@ -1,22 +1,34 @@
 import type { ConversationWrite } from "../conversations/conversation.ts";
 import type { Entry } from "../protocol/event.ts";
-import type { JobKey, JobRecord, JobStatus } from "../protocol/job.ts";
+import type { JobKey, JobRecord, JobStatus, Lane } from "../protocol/job.ts";
 import type { Millis } from "../protocol/json.ts";
 
 /** A client's promise not to mean two jobs by one key. `fingerprint` is a hash of everything that it asked for. */
 export type IdempotencyClaim = { key: string; fingerprint: string; expiresAt: Millis };
 
+/**
+ * Of all jobs with the same content one stands for them: whoever asks for the same may be given that one instead of a
+ * job of its own. `replaces` is the job that stood for it so far and will not do any more.
+ */
+export type ContentClaim = { key: string; expiresAt: Millis; replaces?: string };
+
 export type Submission = {
   entry: Entry;
+  /** The fold of `entry`, and of the inherited entries behind it where the job is a fork. */
   head: JobRecord;
   idempotency?: IdempotencyClaim;
+  content?: ContentClaim;
   conversation?: ConversationWrite;
+  /** The jobs whose end is to wake this one. */
+  wokenBy?: string[];
 };
 
 export type Created =
   | { end: "stored" }
   /** The idempotency key was used before. The caller compares the fingerprints. */
   | { end: "duplicate"; jobId: string; fingerprint: string }
+  /** Another job stands for this content. It is up to the caller whether that one will do. */
+  | { end: "same content"; jobId: string }
   /** Somebody else changed the conversation since it was read: read it again and decide again. */
   | { end: "conversation changed" };
 
@@ -42,6 +54,25 @@ export type Reading = {
 
 export type DueJob = JobKey & { due: Millis };
 
+/** A job that waits for the end of another one. */
+export type Dependent = { jobId: string; lane: Lane };
+
+export type JobFilter = {
+  status?: JobStatus | JobStatus[];
+  type?: string;
+  tag?: string;
+  createdBefore?: Millis;
+};
+
+export function matches(job: JobRecord, { status, type, tag, createdBefore }: JobFilter): boolean {
+  return (
+    (status === undefined || [status].flat().includes(job.status)) &&
+    (type === undefined || job.type === type) &&
+    (tag === undefined || job.tags.includes(tag)) &&
+    (createdBefore === undefined || job.createdAt < createdBefore)
+  );
+}
+
 export type JobPage = { jobs: JobRecord[]; cursor?: string };
 
 export type Delta = { step: string; attempt: number; index: number; text: string };
@@ -58,7 +89,7 @@ export interface Journal {
   create(submission: Submission): Promise<Created>;
 
   /**
-   * Writes one entry if its place is free. A plain conditional put; with `along` one transaction that also replaces
+   * Writes one entry if its place is free; a fork's entries may stand before its first. A plain conditional put; with `along` one transaction that also replaces
    * HEAD and changes the conversation.
    */
   append(entry: Entry, along?: Along): Promise<Appended>;
@@ -83,10 +114,19 @@ export interface Journal {
   renew(head: JobRecord): Promise<boolean>;
 
   /** A tenant's jobs, newest first. `cursor` is opaque. */
-  list(
+  list(tenant: string, options: JobFilter & { limit: number; cursor?: string }): Promise<JobPage>;
+
+  /** The job that a key was used for, as long as the key is kept. */
+  claimed(
     tenant: string,
-    options: { limit: number; cursor?: string; status?: JobStatus; type?: string },
-  ): Promise<JobPage>;
+    key: string,
+  ): Promise<(Omit<IdempotencyClaim, "key"> & { jobId: string }) | undefined>;
+
+  /** The jobs that the end of this one wakes (`wokenBy` of their submission), in pages. */
+  dependents(
+    job: JobKey,
+    options: { limit: number; cursor?: string },
+  ): Promise<{ dependents: Dependent[]; cursor?: string }>;
 
   /** Jobs whose `due` has passed, the longest overdue first. May be a little behind. */
   due(now: Millis, limit: number): Promise<DueJob[]>;

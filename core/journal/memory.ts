@@ -5,10 +5,24 @@ import { type Entry, lastSeq } from "../protocol/event.ts";
 import type { JobKey, JobRecord } from "../protocol/job.ts";
 import type { Services } from "../services.ts";
 import { jobPartition, tenantPartition } from "../table.ts";
-import { deltasItem, entryItem, headItem, idempotencyPartition, type StreamRecord } from "./items.ts";
-import type { IdempotencyClaim, Journal } from "./journal.ts";
+import {
+  contentPartition,
+  deltasItem,
+  entryItem,
+  headItem,
+  idempotencyPartition,
+  type StreamRecord,
+} from "./items.ts";
+import {
+  type ContentClaim,
+  type Dependent,
+  type IdempotencyClaim,
+  type Journal,
+  matches,
+} from "./journal.ts";
 
-type Job = { entries: Entry[]; head: JobRecord };
+/** Without HEAD it is not there yet: a fork whose inherited entries are written before its first one. */
+type Job = { entries: Entry[]; head?: JobRecord };
 
 /**
  * The journal in this process.
@@ -25,7 +39,11 @@ export function memoryJournal(
 ): Journal {
   const jobs = new Map<string, Job>();
   const claims = new Map<string, IdempotencyClaim & { jobId: string }>();
+  const contents = new Map<string, ContentClaim & { jobId: string }>();
+  const waiting = new Map<string, Map<string, Dependent>>();
   const find = (key: JobKey) => jobs.get(jobPartition(key));
+
+  const heads = () => [...jobs.values()].flatMap(({ head }) => (head ? [head] : []));
 
   /** Building the items refuses what the table would refuse, before anything is written. */
   function check(entry: Entry, head: JobRecord | undefined): void {
@@ -35,28 +53,41 @@ export function memoryJournal(
 
   function store(entry: Entry, head: JobRecord | undefined): void {
     const job = find(entry);
-    const entries = [...(job?.entries ?? []), structuredClone(entry)];
+    const entries = [...(job?.entries ?? []), structuredClone(entry)].sort((a, b) => a.seq - b.seq);
     const newHead = head ? structuredClone(head) : job?.head;
-    if (newHead) jobs.set(jobPartition(entry), { entries, head: newHead });
+    jobs.set(jobPartition(entry), { entries, ...(newHead ? { head: newHead } : {}) });
     onRecord({ entry: structuredClone(entry) });
   }
 
   const journal: Journal = {
-    async create({ entry, head, idempotency, conversation }) {
-      const claimed = idempotency && idempotencyPartition(entry.tenant, idempotency.key);
+    async create({ entry, head, idempotency, content, conversation, wokenBy = [] }) {
+      const { tenant, jobId } = entry;
+      const claimed = idempotency && idempotencyPartition(tenant, idempotency.key);
       const before = claimed === undefined ? undefined : claims.get(claimed);
-      const known = find(entry);
-      if (known && known.entries[0]?.token !== entry.token)
-        throw new Conflict(`Job ${entry.jobId} exists already`);
-      if (known) return { end: "stored" };
+      const shared = content && contentPartition(tenant, content.key);
+      const same = shared === undefined ? undefined : contents.get(shared);
+      const first = find(entry)?.entries[0];
+      if (first?.seq === 1) {
+        if (first.token === entry.token) return { end: "stored" };
+        throw new Conflict(`Job ${jobId} exists already`);
+      }
       if (before && before.expiresAt > now()) {
         return { end: "duplicate", jobId: before.jobId, fingerprint: before.fingerprint };
+      }
+      if (same && same.expiresAt > now() && same.jobId !== content?.replaces) {
+        return { end: "same content", jobId: same.jobId };
       }
       if (conversation && !conversations.accepts(conversation)) return { end: "conversation changed" };
       check(entry, head);
       if (conversation) conversations.write(conversation);
       store(entry, head);
-      if (claimed !== undefined && idempotency) claims.set(claimed, { ...idempotency, jobId: entry.jobId });
+      if (claimed !== undefined && idempotency) claims.set(claimed, { ...idempotency, jobId });
+      if (shared !== undefined && content) contents.set(shared, { ...content, jobId });
+      for (const other of wokenBy) {
+        const partition = jobPartition({ tenant, jobId: other });
+        const dependents = waiting.get(partition) ?? new Map<string, Dependent>();
+        waiting.set(partition, dependents.set(jobId, { jobId, lane: head.lane }));
+      }
       return { end: "stored" };
     },
 
@@ -83,7 +114,7 @@ export function memoryJournal(
       const watchers = await watches.ofJob(key);
       return {
         entries: structuredClone(rest),
-        head: structuredClone(job.head),
+        ...(job.head ? { head: structuredClone(job.head) } : {}),
         more: false,
         deltasWanted: watchers.some(({ deltas }) => deltas),
       };
@@ -95,30 +126,44 @@ export function memoryJournal(
 
     async renew(head) {
       const job = find(head);
-      if (!job?.head.lease || job.head.lease.by !== head.lease?.by || job.head.seq > head.seq) return false;
+      if (!job?.head?.lease || job.head.lease.by !== head.lease?.by || job.head.seq > head.seq) return false;
       headItem(head, settings);
       const { due: _due, ...renewed } = structuredClone(head);
       job.head = { ...renewed, ...(job.head.due === undefined ? {} : { due: job.head.due }) };
       return true;
     },
 
-    async list(tenant, { limit, cursor, status, type }) {
+    async list(tenant, { limit, cursor, ...filter }) {
       const list = tenantPartition(tenant);
       const position = ({ createdAt, jobId }: JobRecord) => listPosition(createdAt, jobId);
       const before = cursor === undefined ? undefined : decodeCursor(list, cursor);
-      const rest = [...jobs.values()]
-        .map(({ head }) => head)
+      const rest = heads()
         .filter((head) => head.tenant === tenant && (!before || position(head) < before))
-        .filter((head) => (!status || head.status === status) && (!type || head.type === type))
+        .filter((head) => matches(head, filter))
         .sort((a, b) => (position(a) < position(b) ? 1 : -1));
       const page = structuredClone(rest.slice(0, limit));
       if (rest.length <= limit) return { jobs: page };
       return { jobs: page, cursor: encodeCursor(list, position(page.at(-1)!)) };
     },
 
+    async claimed(tenant, key) {
+      const claim = claims.get(idempotencyPartition(tenant, key));
+      if (!claim || claim.expiresAt <= now()) return undefined;
+      const { jobId, fingerprint, expiresAt } = claim;
+      return { jobId, fingerprint, expiresAt };
+    },
+
+    async dependents(job, { limit, cursor = "" }) {
+      const all = [...(waiting.get(jobPartition(job))?.values() ?? [])]
+        .filter(({ jobId }) => jobId > cursor)
+        .sort((a, b) => (a.jobId < b.jobId ? -1 : 1));
+      const dependents = all.slice(0, limit);
+      return { dependents, ...(all.length > limit ? { cursor: dependents.at(-1)!.jobId } : {}) };
+    },
+
     async due(moment, limit) {
-      return [...jobs.values()]
-        .flatMap(({ head: { tenant, jobId, due } }) => (due === undefined ? [] : [{ tenant, jobId, due }]))
+      return heads()
+        .flatMap(({ tenant, jobId, due }) => (due === undefined ? [] : [{ tenant, jobId, due }]))
         .filter(({ due }) => due <= moment)
         .sort((a, b) => a.due - b.due)
         .slice(0, limit);
@@ -126,7 +171,7 @@ export function memoryJournal(
 
     async postpone({ tenant, jobId, due }, to) {
       const job = find({ tenant, jobId });
-      if (job?.head.due !== due) return false;
+      if (!job?.head || job.head.due !== due) return false;
       job.head = { ...job.head, due: to };
       return true;
     },

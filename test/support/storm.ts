@@ -366,6 +366,8 @@ export async function storm(seed: number, { gentle = false } = {}): Promise<Stor
       head: (key) => call(() => journal.head(key)),
       renew: (head) => written(head, () => journal.renew(head)),
       list: (tenant, options) => call(() => journal.list(tenant, options)),
+      claimed: (tenant, key) => call(() => journal.claimed(tenant, key)),
+      dependents: (job, options) => call(() => journal.dependents(job, options)),
       due: (moment, limit) => call(() => journal.due(moment, limit)),
       postpone: (job, to) => written(job, () => journal.postpone(job, to)),
       putDeltas: (key, deltas) => call(() => journal.putDeltas(key, deltas)),
