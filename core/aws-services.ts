@@ -9,6 +9,7 @@ import { dynamoTable } from "./dynamo.ts";
 import { dynamoJournal } from "./journal/dynamo.ts";
 import { dynamoKeys } from "./keys/dynamo.ts";
 import { sqsQueue } from "./queue/sqs.ts";
+import { dynamoSchedules } from "./schedules/dynamo.ts";
 import type { Services } from "./services.ts";
 import { sleep } from "./sleep.ts";
 import { apiGatewaySockets } from "./sockets/apigateway.ts";
@@ -77,5 +78,6 @@ export function tableServices(
     conversations: dynamoConversations(table),
     watches: dynamoWatches(table, around),
     keys: dynamoKeys(table, around),
+    schedules: dynamoSchedules(table),
   };
 }

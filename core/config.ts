@@ -12,6 +12,9 @@ export const env = {
   councilMembers: "COUNCIL_MEMBERS",
   councilChairmen: "COUNCIL_CHAIRMEN",
   titleModel: "TITLE_MODEL",
+  workModels: "WORK_MODELS",
+  /** `true`: a mock model may answer when all others have failed. */
+  mockFallback: "MOCK_FALLBACK",
   openaiBaseUrl: "OPENAI_BASE_URL",
   openaiApiKey: "OPENAI_API_KEY",
   anthropicBaseUrl: "ANTHROPIC_BASE_URL",
@@ -94,6 +97,8 @@ function choose(local: boolean) {
     /** API Gateway ends a WebSocket after two hours. */
     watchKeptSeconds: 2 * hour + 10 * minute,
     maxWatchesPerConnection: 50,
+    /** Of one tenant. */
+    maxSchedules: 100,
     stepAttempts: 5,
     retryFirstMs: pick(1_000, 100),
     retryMostMs: pick(60_000, 2_000),

@@ -5,6 +5,7 @@ import { memoryJournal } from "./journal/memory.ts";
 import { memoryKeys } from "./keys/memory.ts";
 import { type MemoryPayloads, memoryPayloads } from "./payloads/memory.ts";
 import { type MemoryQueue, memoryQueue } from "./queue/memory.ts";
+import { memorySchedules } from "./schedules/memory.ts";
 import type { Services } from "./services.ts";
 import { sleep } from "./sleep.ts";
 import { type MemorySockets, memorySockets, memoryWatches } from "./sockets/memory.ts";
@@ -35,6 +36,8 @@ export function memoryServices(overrides: MemoryOverrides): MemoryServices {
       councilMembers: ["mock:ada", "mock:blaise", "mock:clara", "mock:denis"],
       councilChairmen: ["mock:ada"],
       titleModel: "mock:ada",
+      workModels: ["mock:ada", "mock:blaise"],
+      mockFallback: false,
     },
     now: Date.now,
     newId: countedIds(),
@@ -49,6 +52,7 @@ export function memoryServices(overrides: MemoryOverrides): MemoryServices {
     payloads: memoryPayloads(),
     sockets: memorySockets(),
     keys: memoryKeys(base),
+    schedules: memorySchedules(),
     journal: memoryJournal({ ...base, conversations, watches }, onRecord),
     ...base,
     conversations,

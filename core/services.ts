@@ -7,6 +7,7 @@ import type { Model } from "./models/model.ts";
 import type { Payloads } from "./payloads/payloads.ts";
 import type { Millis } from "./protocol/json.ts";
 import type { WorkQueue } from "./queue/queue.ts";
+import type { Schedules } from "./schedules/schedule.ts";
 import type { Sockets, Watches } from "./sockets/sockets.ts";
 
 /** The outside world. Take the part you use: `Pick<Services, "journal" | "now">`. */
@@ -18,6 +19,7 @@ export interface Services {
   sockets: Sockets;
   watches: Watches;
   keys: Keys;
+  schedules: Schedules;
   model: Model;
   deployment: Deployment;
   settings: Settings;

@@ -15,7 +15,7 @@ import {
   Unavailable,
 } from "../protocol/error.ts";
 import { applyEntry, type Entry } from "../protocol/event.ts";
-import type { JobRecord, Lane } from "../protocol/job.ts";
+import type { Budget, JobRecord, Lane } from "../protocol/job.ts";
 import type { Services } from "../services.ts";
 import { cancel } from "./cancel.ts";
 import type { AnyJobType, Jobs } from "./job-type.ts";
@@ -32,6 +32,10 @@ export type SubmitRequest = {
   conversation?: { id: string; onBusy: OnBusy };
   /** Of any number of submits with one key there is one job. */
   idempotencyKey?: string;
+  /** Derived from what the job is for, where it must be known before. There is one job of an id. */
+  jobId?: string;
+  scheduleId?: string;
+  budget?: Budget;
 };
 
 export type Submitted = {
@@ -60,7 +64,7 @@ type SubmitServices = Pick<
 
 /**
  * Makes a job durable, then asks for its first pass. Nothing is lost once this has returned, whatever the queue said.
- * @throws InvalidRequest, NotFound, ConversationBusy, IdempotencyMismatch, Unavailable.
+ * @throws InvalidRequest, NotFound, ConversationBusy, IdempotencyMismatch, Unavailable; Conflict when the id is taken.
  */
 export async function submit(
   services: SubmitServices,
@@ -75,7 +79,7 @@ export async function submit(
   const input = jobType.prepare?.(parsed, services.deployment) ?? parsed;
   const question = request.conversation ? questionOf(jobType, input) : "";
 
-  const jobId = services.newId();
+  const jobId = request.jobId ?? services.newId();
   const at = services.now();
   const entry: Entry = {
     tenant: who.tenant,
@@ -105,6 +109,8 @@ export async function submit(
         tags: request.tags ?? [],
         input: stored,
         by: who.by,
+        ...(request.scheduleId ? { scheduleId: request.scheduleId } : {}),
+        ...(request.budget ? { budget: request.budget } : {}),
         ...(joined
           ? { inConversation: { conversationId: joined.write.record.id, message: joined.message } }
           : {}),
@@ -150,7 +156,7 @@ const tries = 8;
 const firstPauseMs = 10;
 const reusedKey = "This idempotency key was used before, for another request";
 
-function unknownType(type: string, jobs: Jobs): InvalidRequest {
+export function unknownType(type: string, jobs: Jobs): InvalidRequest {
   const known = [...new Set(jobs.all.map((job) => job.type))].join(", ");
   const message = `No job type "${type}"; this deployment knows ${known}`;
   return new InvalidRequest(message, { details: { errors: [{ field: "type", message }] } });
@@ -234,7 +240,7 @@ function fingerprintOf({ idempotencyKey: _key, ...asked }: SubmitRequest): strin
   return createHash("sha256").update(canonical(asked)).digest("base64url");
 }
 
-function canonical(value: unknown): string {
+export function canonical(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
     inner && typeof inner === "object" && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
