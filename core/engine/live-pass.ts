@@ -313,7 +313,9 @@ export class LivePass {
     const { now, sleep, settings } = this.services;
     for (;;) {
       // A retry that is due begins in the next pass when there is no time left in this one.
-      const due = this.nextDue(this.outOfTime ? ["waiting"] : ["waiting", "retrying"]);
+      const { outOfTime } = this;
+      if (outOfTime && this.idle && this.nextDue(["retrying"]) !== undefined) return undefined;
+      const due = this.nextDue(outOfTime ? ["waiting"] : ["waiting", "retrying"]);
       if (this.idle && due === undefined) {
         this.quietSince ??= now();
         if (now() - this.quietSince >= stuckMs) return this.stuck();
