@@ -56,6 +56,8 @@ export function environmentOf(node: Node): Environment {
       [env.councilMembers]: text("councilMembers"),
       [env.councilChairmen]: text("councilChairmen"),
       [env.titleModel]: text("titleModel"),
+      [env.workModels]: text("workModels"),
+      [env.mockFallback]: text("mockFallback"),
       [env.modelPrices]: text("modelPrices"),
       [env.openaiBaseUrl]: text("openaiBaseUrl"),
       [env.anthropicBaseUrl]: text("anthropicBaseUrl"),

@@ -28,8 +28,8 @@ export class Worker extends Construct {
       recursiveLoop: RecursiveLoop.ALLOW,
     });
     // The models that the function will choose, from the same variables.
-    const { councilMembers, councilChairmen, titleModel } = deploymentOf(models);
-    this.allowBedrock([...councilMembers, ...councilChairmen, titleModel, ...moreModels]);
+    const { councilMembers, councilChairmen, titleModel, workModels } = deploymentOf(models);
+    this.allowBedrock([...councilMembers, ...councilChairmen, titleModel, ...workModels, ...moreModels]);
     if (providerKeysParameter) this.allowProviderKeys(providerKeysParameter);
   }
 

@@ -8,15 +8,21 @@ export type Deployment = {
   councilChairmen: ModelName[];
   /** Fast and cheap. */
   titleModel: ModelName;
+  /** For work that one model does: the first does it, the others stand in for it in this order. */
+  workModels: ModelName[];
+  /** When all of these have failed, a mock model may answer. What it answered is marked as `mock` and `degraded`. */
+  mockFallback: boolean;
 };
 
+type Choice = Pick<Deployment, "councilMembers" | "councilChairmen" | "titleModel">;
+
 // Three of one maker disagree less than three of different makers: whoever can should mix.
-const openai: Deployment = {
+const openai: Choice = {
   councilMembers: ["openai:gpt-5.6-terra", "openai:gpt-5.6-luna", "openai:gpt-4.1", "openai:gpt-4.1-mini"],
   councilChairmen: ["openai:gpt-5.6-terra", "openai:gpt-4.1", "openai:gpt-5.6-luna"],
   titleModel: "openai:gpt-4.1-nano",
 };
-const anthropic: Deployment = {
+const anthropic: Choice = {
   councilMembers: [
     "anthropic:claude-sonnet-5-5",
     "anthropic:claude-opus-5-5",
@@ -30,7 +36,7 @@ const anthropic: Deployment = {
   ],
   titleModel: "anthropic:claude-haiku-4-5",
 };
-const mixed: Deployment = {
+const mixed: Choice = {
   councilMembers: [
     "openai:gpt-5.6-terra",
     "anthropic:claude-sonnet-5-5",
@@ -41,7 +47,7 @@ const mixed: Deployment = {
   titleModel: "openai:gpt-4.1-nano",
 };
 // Global inference profiles work from every commercial region and cost less than regional ones.
-const bedrock: Deployment = {
+const bedrock: Choice = {
   councilMembers: [
     "bedrock:global.anthropic.claude-sonnet-4-5-20250929-v1:0",
     "bedrock:global.anthropic.claude-haiku-4-5-20251001-v1:0",
@@ -55,29 +61,32 @@ const bedrock: Deployment = {
   ],
   titleModel: "bedrock:global.amazon.nova-2-lite-v1:0",
 };
-const mock: Deployment = {
+const mock: Choice = {
   councilMembers: ["mock:athena", "mock:borges", "mock:curie", "mock:darwin", "mock:euler"],
   councilChairmen: ["mock:athena", "mock:curie", "mock:euler"],
   titleModel: "mock:borges",
 };
 
 /**
- * The models of a deployment: what `COUNCIL_MEMBERS`, `COUNCIL_CHAIRMEN` and `TITLE_MODEL` name, and for those that
+ * The models of a deployment: what `COUNCIL_MEMBERS`, `COUNCIL_CHAIRMEN`, `WORK_MODELS` and `TITLE_MODEL` name, and for those that
  * are not set, what is configured: provider keys, Bedrock where there are credentials of AWS, else the mock models.
  */
 export function deploymentOf(environment: NodeJS.ProcessEnv): Deployment {
   const configured = defaults(environment);
   const members = list(environment[names.councilMembers]);
   const chairmen = list(environment[names.councilChairmen]);
+  // Without a chairman of their own, named members choose among themselves: another provider might not be there.
+  const councilChairmen = chairmen ?? members?.slice(0, 3) ?? configured.councilChairmen;
   return {
     councilMembers: members ?? configured.councilMembers,
-    // Without a chairman of their own, named members choose among themselves: another provider might not be there.
-    councilChairmen: chairmen ?? members?.slice(0, 3) ?? configured.councilChairmen,
+    councilChairmen,
     titleModel: environment[names.titleModel]?.trim() || members?.at(-1) || configured.titleModel,
+    workModels: list(environment[names.workModels]) ?? councilChairmen,
+    mockFallback: environment[names.mockFallback] === "true",
   };
 }
 
-function defaults(environment: NodeJS.ProcessEnv): Deployment {
+function defaults(environment: NodeJS.ProcessEnv): Choice {
   const hasOpenai = Boolean(environment[names.openaiApiKey] || environment[names.openaiBaseUrl]);
   const hasAnthropic = Boolean(environment[names.anthropicApiKey]);
   if (hasOpenai && hasAnthropic) return mixed;

@@ -43,14 +43,6 @@ export function ballotFor(
 }
 
 /**
- * A word that marks where quoted text begins and ends. Who writes an answer does not know the job's id, so no answer
- * can close its own quotation and speak with the council's voice.
- */
-export function fenceFor(jobId: string): string {
-  return digest(jobId, "fence").slice(0, 16);
-}
-
-/**
  * Rewrites what a ranker wrote from its own labels to the common ones, so that one key (`label_to_model` of the
  * result) reads every ranking. Understands `Response A` and `Responses A, B and C`; rankers are asked to write labels
  * in full.

@@ -2,8 +2,10 @@ import type { JobContext } from "../../core/engine/context.ts";
 import { defineJob } from "../../core/engine/job-type.ts";
 import type { ChatMessage, ModelAnswer, ModelRequest } from "../../core/models/model.ts";
 import { StepError, StepFailed } from "../../core/protocol/error.ts";
+import { mustSaySomething } from "../shared/ask-model.ts";
+import { fenceFor } from "../shared/quoting.ts";
 import { aggregate, agreement, type Standing } from "./aggregate.ts";
-import { type Answer, type Ballot, ballotFor, fenceFor, labelAt, type Marks } from "./ballots.ts";
+import { type Answer, type Ballot, ballotFor, labelAt, type Marks } from "./ballots.ts";
 import { earlierExchanges } from "./history.ts";
 import {
   type Council,
@@ -239,14 +241,6 @@ async function inParallel(
   const lost = outcomes.flatMap((outcome) => outcome.lost);
   if (lost.length > 0) ctx.degraded();
   return { got: outcomes.flatMap((outcome) => outcome.got), lost };
-}
-
-/** A truncated answer is worth reading, an empty or a censored one is none. Asking again would bring the same. */
-function mustSaySomething(answer: ModelAnswer): void {
-  if (answer.finish === "content_filter")
-    throw new StepFailed("answer_filtered", `The provider of ${answer.model} withheld the answer`);
-  if (answer.text.trim() === "" && answer.object === undefined)
-    throw new StepFailed("answer_empty", `${answer.model} answered with nothing`);
 }
 
 function marksOf(answer: ModelAnswer): Marks {

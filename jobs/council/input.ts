@@ -2,12 +2,7 @@ import * as z from "zod";
 import type { Deployment } from "../../core/models/deployment.ts";
 import type { ModelName } from "../../core/models/model.ts";
 import { InvalidRequest } from "../../core/protocol/error.ts";
-
-const model = z
-  .string()
-  .max(200)
-  .regex(/^[a-z][a-z0-9-]*:\S+$/, "A model is named provider:name, e.g. openai:gpt-5")
-  .meta({ description: "provider:name" });
+import { modelName as model } from "../shared/models.ts";
 
 const instruction = z.string().min(1).max(4_000);
 

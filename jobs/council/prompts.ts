@@ -1,12 +1,7 @@
+import { quote } from "../shared/quoting.ts";
 import type { Standing } from "./aggregate.ts";
 import type { Answer, Ballot } from "./ballots.ts";
 import type { Ranking } from "./ranking.ts";
-
-/** Text by others, between tags that the others cannot know and so cannot close. */
-function quote(kind: string, fence: string, text: string, label?: string): string {
-  const tag = `${kind}-${fence}`;
-  return `<${tag}${label ? ` label="${label}"` : ""}>\n${text}\n</${tag}>`;
-}
 
 function warning(fence: string): string {
   return (

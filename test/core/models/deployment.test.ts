@@ -41,7 +41,18 @@ describe("the models of a deployment", () => {
       councilMembers: ["mock:a", "openai:b"],
       councilChairmen: ["bedrock:c"],
       titleModel: "mock:d",
+      workModels: ["bedrock:c"],
+      mockFallback: false,
     });
+  });
+
+  test("do work with the chairmen unless other models are named for it, and fall back to a mock only when told so", () => {
+    expect(deploymentOf({ COUNCIL_CHAIRMEN: "openai:a", WORK_MODELS: "openai:b,openai:c" })).toMatchObject({
+      councilChairmen: ["openai:a"],
+      workModels: ["openai:b", "openai:c"],
+      mockFallback: false,
+    });
+    expect(deploymentOf({ MOCK_FALLBACK: "true" }).mockFallback).toBe(true);
   });
 
   test("do not reach beyond named members, whose provider may be the only one there is", () => {
@@ -49,6 +60,8 @@ describe("the models of a deployment", () => {
       councilMembers: ["openai:a", "openai:b"],
       councilChairmen: ["openai:a", "openai:b"],
       titleModel: "openai:b",
+      workModels: ["openai:a", "openai:b"],
+      mockFallback: false,
     });
   });
 });

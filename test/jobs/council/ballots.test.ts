@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { aggregate } from "../../../jobs/council/aggregate.ts";
-import { type Answer, type Ballot, ballotFor, fenceFor, labelAt } from "../../../jobs/council/ballots.ts";
+import { type Answer, type Ballot, ballotFor, labelAt } from "../../../jobs/council/ballots.ts";
+import { fenceFor } from "../../../jobs/shared/quoting.ts";
 
 const answers: Answer[] = ["ada", "ben", "cleo", "dan"].map((name, index) => ({
   member: { name, model: `test:${name}`, step: name },

@@ -87,6 +87,8 @@ const deployment = {
   councilMembers: members,
   councilChairmen: ["test:chair", "test:deputy"],
   titleModel: "test:title",
+  workModels: ["test:chair"],
+  mockFallback: false,
 };
 
 /** A council on the real engine, in memory and in virtual time. */
