@@ -12,10 +12,15 @@ export function overBudget(job: JobRecord, settings: Settings, now: Millis): Fai
     };
   }
   if (job.hops >= settings.maxHops) return exceeded(`The job went through the queue ${job.hops} times`);
-  if (now - job.createdAt > settings.maxAgeMs) {
+  if (now - beginning(job, now) > settings.maxAgeMs) {
     return exceeded(`The job is older than ${settings.maxAgeMs / 86_400_000} days`);
   }
   return tooManyEvents(job, settings);
+}
+
+/** A job does not grow old while it may not begin. */
+function beginning({ startedAt, dependencies, createdAt, runAt = 0 }: JobRecord, now: Millis): Millis {
+  return startedAt ?? (dependencies ? now : Math.max(createdAt, runAt));
 }
 
 /** Retries and waits are no steps, so a loop of them ends here. */
@@ -42,7 +47,7 @@ function exceeded(message: string): Failure {
 export function isLate(job: JobRecord, entries: Entry[], settings: Settings, now: Millis): boolean {
   const last = entries.at(-1)!;
   const released = last.events.findLast((event) => event.kind === "job.released");
-  const expectedAt = released?.wakeAt ?? last.at;
+  const expectedAt = Math.max(released?.wakeAt ?? last.at, job.runAt ?? 0);
   // A queue behind a burst is no death: whoever died, its lease would have ended and two sweeps have passed.
   const longestMs = settings.leaseMs + 2 * settings.sweepSeconds * 1000;
   return lastSeq(last) === job.seq && now - expectedAt > longestMs;

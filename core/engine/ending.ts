@@ -7,6 +7,7 @@ import type { Failure, JobKey, JobRecord } from "../protocol/job.ts";
 import type { Json, JsonObject } from "../protocol/json.ts";
 import type { Services } from "../services.ts";
 import { recordable } from "./attempt.ts";
+import { wakeDependents } from "./dependencies.ts";
 import type { AnyJobType } from "./job-type.ts";
 import { patiently } from "./patience.ts";
 import { wake } from "./wake.ts";
@@ -14,7 +15,7 @@ import { wake } from "./wake.ts";
 export type HowItEnds =
   | { end: "completed"; result: Json; degraded: boolean }
   | { end: "failed"; failure: Failure }
-  | { end: "cancelled"; by: string };
+  | { end: "cancelled"; by: string; reason?: string };
 
 type EndingServices = Pick<
   Services,
@@ -26,7 +27,7 @@ export type Ending = {
   event: JobEvent;
   /** HEAD without lease and due, and the conversation's next state. Asked again whenever the conversation has changed. */
   along: (next: JobRecord) => Promise<Along>;
-  /** Tells the job whose turn it is in the conversation now. */
+  /** Tells the job whose turn it is in the conversation now, and those that depend on this one. */
   handOver: () => Promise<void>;
 };
 
@@ -52,24 +53,31 @@ export async function ending(
     return write;
   }
 
+  async function nextTurn(): Promise<void> {
+    if (nextInConversation === undefined) return;
+    const next = await services.journal.head({ tenant, jobId: nextInConversation }).catch(() => undefined);
+    if (next) await wake(services, next);
+  }
+
   return {
     event,
     along: async (next) => {
       const conversation = await conversationEnd();
       return { head: next, ...(conversation ? { conversation } : {}) };
     },
+    // The sweeper would find them all too; the messages are quicker.
     handOver: async () => {
-      if (nextInConversation === undefined) return;
-      const next = await services.journal.head({ tenant, jobId: nextInConversation }).catch(() => undefined);
-      // The sweeper would find it too; the message is quicker.
-      if (next) await wake(services, next);
+      await Promise.all([nextTurn(), wakeDependents(services, job)]);
     },
   };
 }
 
 async function terminalEvent(services: EndingServices, job: JobKey, how: HowItEnds): Promise<JobEvent> {
   if (how.end === "failed") return { kind: "job.failed", failure: recordable(how.failure) };
-  if (how.end === "cancelled") return { kind: "job.cancelled", by: how.by };
+  if (how.end === "cancelled") {
+    const { by, reason } = how;
+    return { kind: "job.cancelled", by, ...(reason === undefined ? {} : { reason }) };
+  }
   const { payloads, settings } = services;
   const result = await patiently(services, () => store(payloads, job, how.result, settings));
   return { kind: "job.completed", result, ...(how.degraded ? { degraded: true } : {}) };

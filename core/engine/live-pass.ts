@@ -27,7 +27,7 @@ export type PassEnd =
   | { end: "busy" }
   /** Nothing is due, e.g. an early or doubled message. */
   | { end: "nothing to do" }
-  /** An earlier message of its conversation is still being answered. */
+  /** An earlier message of its conversation is still being answered, or a job that it depends on has not ended. */
   | { end: "not its turn" }
   /** Expired, or never was. Nothing may bring it back. */
   | { end: "gone" };
@@ -100,9 +100,10 @@ export class LivePass {
     );
   }
 
-  async run(entries: Entry[]): Promise<PassEnd> {
+  /** @param how - how the job ends without ever having begun. */
+  async run(entries: Entry[], how?: HowItEnds): Promise<PassEnd> {
     try {
-      return (await this.begin(entries)) ?? (await this.turns());
+      return (await (how ? this.end([], how) : this.begin(entries))) ?? (await this.turns());
     } catch (error) {
       // Another pass would meet the same again, so the job ends with what can be recorded.
       if (error instanceof TooLarge) return await this.end([], { end: "failed", failure: failureOf(error) });

@@ -1,6 +1,11 @@
 import type * as z from "zod";
 import { InvalidRequest } from "../protocol/error.ts";
 
+/** One field is at fault. */
+export function invalid(field: string, message: string): InvalidRequest {
+  return new InvalidRequest(`${field}: ${message}`, { details: { errors: [{ field, message }] } });
+}
+
 /** So many faults are named. One body can hold thousands. */
 const named = 20;
 

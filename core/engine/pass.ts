@@ -1,7 +1,11 @@
 import { applyEntry, type Entry, lastSeq } from "../protocol/event.ts";
 import { isTerminal, type JobKey, type JobRecord } from "../protocol/job.ts";
+import type { Millis } from "../protocol/json.ts";
+import { afterDependencies, patience } from "./dependencies.ts";
+import type { HowItEnds } from "./ending.ts";
 import type { Jobs } from "./job-type.ts";
 import { type EngineServices, LivePass, type PassEnd, type PassOptions } from "./live-pass.ts";
+import { hasExpired, lookAt } from "./timing.ts";
 
 /**
  * One pass over a job: reads its journal, replays it through the job function, and carries on from there until the
@@ -20,10 +24,12 @@ export async function pass(
   const folded = entries.reduce<JobRecord | undefined>(applyEntry, undefined)!;
   if (isTerminal(folded.status)) return { end: "finished", status: folded.status };
   const job: JobRecord = { ...folded, ...(head.due === undefined ? {} : { due: head.due }) };
-  const kept = await keptFrom(services, job, head.lease);
-  if (kept) return kept;
+  const busy = isBusy(services, job, head.lease);
+  if (busy) return { end: "busy" };
+  const hold = job.hops > 0 || job.cancelRequested ? undefined : await heldBack(services, job);
+  if (hold?.end === "held") return wait(services, job, hold);
   const jobType = jobs.version(job.type, job.version);
-  return new LivePass(services, job, jobType, { ...options, deltasWanted }).run(entries);
+  return new LivePass(services, job, jobType, { ...options, deltasWanted }).run(entries, hold);
 }
 
 async function readAll({ journal }: Pick<EngineServices, "journal">, key: JobKey) {
@@ -36,21 +42,44 @@ async function readAll({ journal }: Pick<EngineServices, "journal">, key: JobKey
   }
 }
 
-/** What keeps a worker from a job that is alive. A cancel waits neither for a turn nor for long. */
-async function keptFrom(
-  { conversations, journal, settings, now }: EngineServices,
-  job: JobRecord,
+/** The living worker sees a cancel within seconds and ends the job with what it has. It is given that time. */
+function isBusy(
+  { settings, now }: EngineServices,
+  { cancelRequested }: JobRecord,
   lease: JobRecord["lease"],
-): Promise<PassEnd | undefined> {
-  const { tenant, jobId, cancelRequested, inConversation, hops, due } = job;
-  if (lease && lease.until > now()) {
-    // The living worker sees a cancel within seconds and ends the job with what it has. It is given that time.
-    const hopeless = cancelRequested && now() - cancelRequested.at >= 2 * settings.cancelPollMs + 1_000;
-    if (!hopeless) return { end: "busy" };
+): boolean {
+  if (!lease || lease.until <= now()) return false;
+  return !cancelRequested || now() - cancelRequested.at < 2 * settings.cancelPollMs + 1_000;
+}
+
+type Hold = { end: "held"; because: "nothing to do" | "not its turn"; lookAt: Millis };
+
+/**
+ * What keeps a job from beginning, or ends it before it has begun. A cancel waits for neither moment nor turn, and a job
+ * that has begun goes on.
+ */
+async function heldBack(services: EngineServices, job: JobRecord): Promise<Hold | HowItEnds | undefined> {
+  const { conversations, settings, now } = services;
+  const { tenant, jobId, runAt, inConversation } = job;
+  const moment = now();
+  if (hasExpired(job, moment)) {
+    const message = `The job had not begun by ${new Date(job.startBy!).toISOString()}`;
+    return { end: "failed", failure: { code: "expired_before_start", message } };
   }
-  if (!inConversation || hops > 0 || cancelRequested) return undefined;
+  if (runAt !== undefined && runAt > moment) return { end: "held", because: "nothing to do", lookAt: runAt };
+  const after = await afterDependencies(services, job);
+  if (after === "open") {
+    return { end: "held", because: "not its turn", lookAt: moment + patience(job, moment, settings) };
+  }
+  if (after || !inConversation) return after;
   const conversation = await conversations.get(tenant, inConversation.conversationId);
   if (!conversation?.waitingJobIds.includes(jobId)) return undefined;
-  if (due !== undefined) await journal.postpone({ tenant, jobId, due }, now() + settings.sweepSeconds * 1000);
-  return { end: "not its turn" };
+  return { end: "held", because: "not its turn", lookAt: moment + settings.sweepSeconds * 1000 };
+}
+
+async function wait({ journal }: EngineServices, job: JobRecord, hold: Hold): Promise<PassEnd> {
+  const { tenant, jobId, due } = job;
+  const next = lookAt(job, hold.lookAt);
+  if (due !== undefined && due !== next) await journal.postpone({ tenant, jobId, due }, next);
+  return { end: hold.because };
 }

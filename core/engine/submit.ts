@@ -1,54 +1,64 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
-import {
-  addMessage,
-  type ConversationRecord,
-  type ConversationWrite,
-  type OnBusy,
-} from "../conversations/conversation.ts";
+import { addMessage, type OnBusy } from "../conversations/conversation.ts";
 import { store } from "../payloads/payloads.ts";
-import {
-  ConversationBusy,
-  IdempotencyMismatch,
-  InvalidRequest,
-  NotFound,
-  Unavailable,
-} from "../protocol/error.ts";
-import { applyEntry, type Entry } from "../protocol/event.ts";
-import type { Budget, JobRecord, Lane } from "../protocol/job.ts";
+import { ConversationBusy, IdempotencyMismatch, InvalidRequest, NotFound } from "../protocol/error.ts";
+import type { Budget, Dependencies, JobRecord, Lane, Parent } from "../protocol/job.ts";
+import type { Millis } from "../protocol/json.ts";
 import type { Services } from "../services.ts";
 import { cancel } from "./cancel.ts";
+import { ahead, create, type Joined, type Plan, sendOff, standsFor } from "./create.ts";
+import { checkDependencies } from "./dependencies.ts";
 import type { AnyJobType, Jobs } from "./job-type.ts";
-import { parse } from "./parse.ts";
-import { wake } from "./wake.ts";
+import { invalid, parse } from "./parse.ts";
+import { moments, type Timing } from "./timing.ts";
 
-export type SubmitRequest = {
+export type SubmitRequest = Timing & {
   type: string;
   /** As the caller sent it: the job type's own schema reads it. */
   input: unknown;
+  /** Of an input that was uploaded, so that two requests for the same need not be compared byte by byte. */
+  inputSha256?: string;
   title?: string;
   priority?: Lane;
   tags?: string[];
+  budget?: Budget;
   conversation?: { id: string; onBusy: OnBusy };
+  /** Jobs of the same tenant that have to end before this one begins. */
+  dependsOn?: string[];
+  /** What becomes of this one when one of them does not complete: `fail` unless said otherwise. */
+  onDependencyFailure?: Dependencies["on_failure"];
+  /**
+   * Content with a completed result not older than this, or with a job at work, gives no new job. `bypass` makes a new
+   * one that stands for the content from now on.
+   */
+  cache?: { ttlSeconds: number } | { bypass: true };
+  /** Content with a job at work gives no new job. */
+  singleFlight?: boolean;
   /** Of any number of submits with one key there is one job. */
   idempotencyKey?: string;
   /** Derived from what the job is for, where it must be known before. There is one job of an id. */
   jobId?: string;
   scheduleId?: string;
-  budget?: Budget;
+  /** The job that waits for this one. */
+  parent?: Parent;
+  /** The job that this one carries on. */
+  continues?: string;
 };
 
 export type Submitted = {
   job: JobRecord;
-  /** The job is that of an earlier request with the same idempotency key. */
+  /** The job is that of an earlier request: with the same idempotency key, or for the same content. */
   deduplicated: boolean;
+  /** It is not new, and has completed: its result is there. */
+  cached: boolean;
   /** The jobs whose end it waits for, the one at work first. Empty outside a conversation. */
   behind: string[];
   /** False when the queue was silent: the sweeper will send the job. */
   queued: boolean;
 };
 
-type SubmitServices = Pick<
+export type SubmitServices = Pick<
   Services,
   | "journal"
   | "conversations"
@@ -72,89 +82,108 @@ export async function submit(
   who: { tenant: string; by: string },
   request: SubmitRequest,
 ): Promise<Submitted> {
-  const { journal, settings } = services;
+  const { journal } = services;
+  const plan = await planOf(services, jobs, who, request).catch(async (error: unknown) => {
+    // What was in order the first time may have passed by the second, e.g. the moment at which the job was to begin.
+    const { idempotencyKey: key } = request;
+    const claim = error instanceof InvalidRequest && key ? await journal.claimed(who.tenant, key) : undefined;
+    if (claim?.fingerprint !== fingerprintOf(request)) throw error;
+    return repeated(services, who, request, claim.jobId);
+  });
+  if ("job" in plan) return plan;
+  const made = await create(services, plan);
+  if (made.end === "made") {
+    const { job, behind } = made;
+    if (request.conversation?.onBusy === "interrupt") await interrupt(services, who, behind);
+    return { job, deduplicated: false, cached: false, behind, queued: await sendOff(services, made) };
+  }
+  if (made.end === "shared") {
+    const cached = made.job.status === "completed";
+    return { job: made.job, deduplicated: !cached, cached, behind: [], queued: true };
+  }
+  if (made.fingerprint !== plan.idempotency?.fingerprint) throw new IdempotencyMismatch(reusedKey);
+  return repeated(services, who, request, made.jobId);
+}
+
+/** Everything that can be wrong with a request is found here, before anything is written. */
+async function planOf(
+  services: SubmitServices,
+  jobs: Jobs,
+  who: { tenant: string; by: string },
+  request: SubmitRequest,
+): Promise<Plan> {
+  const { settings, deployment, newId, now, payloads } = services;
+  const { tenant, by } = who;
+  const { conversation, dependsOn = [], idempotencyKey, budget, scheduleId, parent, continues } = request;
   const jobType = jobs.latest(request.type);
   if (!jobType) throw unknownType(request.type, jobs);
   const parsed = parse(jobType.input, request.input, ["input"]);
-  const input = jobType.prepare?.(parsed, services.deployment) ?? parsed;
-  const question = request.conversation ? questionOf(jobType, input) : "";
-
-  const jobId = request.jobId ?? services.newId();
-  const at = services.now();
-  const entry: Entry = {
-    tenant: who.tenant,
+  const input = jobType.prepare?.(parsed, deployment) ?? parsed;
+  const question = conversation ? questionOf(jobType, input) : "";
+  const jobId = request.jobId ?? newId();
+  const at = now();
+  const timing = moments(request, at, settings);
+  const content = contentOf(request, jobType, input, at);
+  const jobIds = [...new Set(dependsOn)];
+  await checkDependencies(services, tenant, jobIds);
+  return {
+    tenant,
     jobId,
-    seq: 1,
     at,
-    by: who.by,
-    token: services.newId(),
-    events: [],
-  };
-  const stored = await store(services.payloads, entry, input, settings);
-  const fingerprint = request.idempotencyKey ? fingerprintOf(request) : "";
-
-  for (let attempt = 0; attempt < tries; attempt += 1) {
-    const joined = request.conversation
-      ? await join(services, who.tenant, request.conversation, { content: question, jobId, at })
-      : undefined;
-    if (joined?.rejected && !request.idempotencyKey) throw joined.rejected;
-    entry.events = [
-      {
-        kind: "job.submitted",
-        type: jobType.type,
-        version: jobType.version,
-        lane: request.priority ?? "normal",
-        title: request.title ?? jobType.title(input),
-        description: jobType.description(input),
-        tags: request.tags ?? [],
-        input: stored,
-        by: who.by,
-        ...(request.scheduleId ? { scheduleId: request.scheduleId } : {}),
-        ...(request.budget ? { budget: request.budget } : {}),
-        ...(joined
-          ? { inConversation: { conversationId: joined.write.record.id, message: joined.message } }
-          : {}),
-      },
-    ];
-    const behind = joined ? ahead(joined.write.record, jobId) : [];
-    // Whoever ends the job before it sends one that waits for its turn, so the sweeper has no need to hurry.
-    const due = at + (behind.length > 0 ? settings.sweepSeconds * 1000 : settings.submitDueMs);
-    const head: JobRecord = { ...applyEntry(undefined, entry), due };
-
-    const created = await journal.create({
-      entry,
-      head,
-      ...(request.idempotencyKey
-        ? {
-            idempotency: {
-              key: request.idempotencyKey,
-              fingerprint,
-              expiresAt: at + settings.idempotencyKeptSeconds * 1000,
-            },
-          }
+    submitted: {
+      kind: "job.submitted",
+      type: jobType.type,
+      version: jobType.version,
+      lane: request.priority ?? "normal",
+      title: request.title ?? jobType.title(input),
+      description: jobType.description(input),
+      tags: request.tags ?? [],
+      input: await store(payloads, { tenant, jobId }, input, settings),
+      by,
+      ...timing,
+      ...(jobIds.length > 0
+        ? { dependencies: { job_ids: jobIds, on_failure: request.onDependencyFailure ?? "fail" } }
         : {}),
-      ...(joined ? { conversation: joined.write } : {}),
-    });
-
-    // A write whose answer got lost meets its own key on the second try.
-    if (created.end === "stored" || (created.end === "duplicate" && created.jobId === jobId)) {
-      if (request.conversation?.onBusy === "interrupt") await interrupt(services, who, behind);
-      const queued = behind.length > 0 || (await wake(services, head));
-      return { job: head, deduplicated: false, behind, queued };
-    }
-    if (created.end === "duplicate") {
-      if (created.fingerprint !== fingerprint) throw new IdempotencyMismatch(reusedKey);
-      return repeated(services, who, request, created.jobId);
-    }
-    if (joined?.rejected) throw joined.rejected;
-    await services.sleep(services.random() * firstPauseMs * 2 ** attempt);
-  }
-  throw new Unavailable(`Conversation ${request.conversation?.id} changes too often`);
+      ...(budget ? { budget } : {}),
+      ...(scheduleId ? { scheduleId } : {}),
+      ...(parent ? { parent } : {}),
+      ...(continues ? { continues } : {}),
+    },
+    ...(idempotencyKey ? { idempotency: { key: idempotencyKey, fingerprint: fingerprintOf(request) } } : {}),
+    ...(content ? { content } : {}),
+    ...(conversation
+      ? { join: () => join(services, tenant, conversation, { content: question, jobId, at }) }
+      : {}),
+  };
 }
 
-const tries = 8;
-const firstPauseMs = 10;
 const reusedKey = "This idempotency key was used before, for another request";
+
+/** What makes two jobs of a tenant the same, and which job will do in place of a new one. */
+function contentOf(
+  { cache, singleFlight = false, conversation }: SubmitRequest,
+  { type, version }: AnyJobType,
+  input: unknown,
+  now: Millis,
+): Plan["content"] {
+  if (!cache && !singleFlight) return undefined;
+  if (conversation)
+    throw invalid(
+      cache ? "cache" : "single_flight",
+      "A message of a conversation always has a job of its own",
+    );
+  const ttl = cache && "ttlSeconds" in cache ? cache.ttlSeconds : undefined;
+  const wanted = {
+    freshSince: ttl === undefined ? undefined : now - ttl * 1000,
+    live: singleFlight || ttl !== undefined,
+  };
+  return {
+    key: createHash("sha256")
+      .update(canonical([type, version, input]))
+      .digest("base64url"),
+    willDo: (standing) => standsFor(standing, wanted),
+  };
+}
 
 export function unknownType(type: string, jobs: Jobs): InvalidRequest {
   const known = [...new Set(jobs.all.map((job) => job.type))].join(", ");
@@ -170,13 +199,6 @@ function questionOf(jobType: AnyJobType, input: unknown): string {
   const message = `Job type "${jobType.type}" does not answer in conversations`;
   throw new InvalidRequest(message, { details: { errors: [{ field: "type", message }] } });
 }
-
-type Joined = {
-  write: ConversationWrite;
-  message: number;
-  /** Set when the caller wants no place in the queue: the write then cannot succeed. */
-  rejected?: ConversationBusy;
-};
 
 async function join(
   { conversations }: Pick<Services, "conversations">,
@@ -200,12 +222,6 @@ async function join(
       details: { active_job_id: activeJobId },
     }),
   };
-}
-
-/** The jobs that have to end before it is this one's turn. */
-function ahead({ activeJobId, waitingJobIds }: ConversationRecord, jobId: string): string[] {
-  const place = waitingJobIds.indexOf(jobId);
-  return place < 0 || activeJobId === undefined ? [] : [activeJobId, ...waitingJobIds.slice(0, place)];
 }
 
 /** The job waits at the head of its conversation's queue: the end of the cancelled one hands over the turn. */
@@ -232,12 +248,13 @@ async function repeated(
   if (!job) throw new NotFound(`Job ${jobId}, submitted with this idempotency key, has been deleted`);
   const behind = conversation ? ahead(conversation, jobId) : [];
   if (request.conversation?.onBusy === "interrupt") await interrupt(services, who, behind);
-  return { job, deduplicated: true, behind, queued: true };
+  return { job, deduplicated: true, cached: false, behind, queued: true };
 }
 
 /** Equal for requests that ask for the same, in whatever order their fields stand. */
-function fingerprintOf({ idempotencyKey: _key, ...asked }: SubmitRequest): string {
-  return createHash("sha256").update(canonical(asked)).digest("base64url");
+function fingerprintOf({ idempotencyKey: _key, input, ...asked }: SubmitRequest): string {
+  const whole = asked.inputSha256 === undefined ? { ...asked, input } : asked;
+  return createHash("sha256").update(canonical(whole)).digest("base64url");
 }
 
 export function canonical(value: unknown): string {

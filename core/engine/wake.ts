@@ -1,5 +1,5 @@
 import { Unavailable } from "../protocol/error.ts";
-import type { JobRecord } from "../protocol/job.ts";
+import type { JobKey, Lane } from "../protocol/job.ts";
 import type { Services } from "../services.ts";
 
 /**
@@ -9,7 +9,7 @@ import type { Services } from "../services.ts";
  */
 export async function wake(
   { queue }: Pick<Services, "queue">,
-  job: JobRecord,
+  job: JobKey & { lane: Lane },
   delaySeconds?: number,
 ): Promise<boolean> {
   try {
