@@ -73,6 +73,11 @@ export class Journal extends Construct {
     this.grant(fn, ["dynamodb:GetItem", "dynamodb:UpdateItem"]);
   }
 
+  /** To submit jobs and to cancel them. */
+  grantSubmit(fn: LambdaFunction): void {
+    this.grant(fn, ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem"]);
+  }
+
   grantStream(fn: LambdaFunction): void {
     fn.addToRolePolicy(
       new PolicyStatement({

@@ -37,10 +37,16 @@ export class Payloads extends Construct {
   }
 
   grantReadWrite(fn: LambdaFunction): void {
+    this.grant(fn, ["s3:GetObject", "s3:PutObject"]);
+  }
+
+  grantWrite(fn: LambdaFunction): void {
+    this.grant(fn, ["s3:PutObject"]);
+  }
+
+  private grant(fn: LambdaFunction, actions: string[]): void {
     const objects = this.bucket.arnForObjects("*");
-    fn.addToRolePolicy(
-      new PolicyStatement({ actions: ["s3:GetObject", "s3:PutObject"], resources: [objects] }),
-    );
+    fn.addToRolePolicy(new PolicyStatement({ actions, resources: [objects] }));
     excuseWildcard(
       fn,
       objects,

@@ -55,9 +55,11 @@ export class ConvokeStack extends Stack {
     journal.grantWrite(sockets.fn);
     sockets.grantPost(sockets.fn);
 
-    // Behind all of them: what is overdue or was given up is decided anew.
+    // Behind all of them: what is overdue or was given up is decided anew, and schedules submit their jobs.
     sweeper.consume(queue);
     journal.grantDue(sweeper.fn);
+    journal.grantSubmit(sweeper.fn);
+    payloads.grantWrite(sweeper.fn);
     queue.grantSend(sweeper.fn);
 
     if (environment.production) {

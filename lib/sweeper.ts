@@ -8,16 +8,18 @@ import { excuse } from "./findings.ts";
 import { lambdaFunction, type Plan } from "./lambda.ts";
 import { excuseQueueSource, title, type WorkQueue } from "./queue.ts";
 
-/** Walks behind and picks up what fell: jobs whose time has come, messages that no worker could take. */
+/** Walks behind and picks up what fell: jobs and schedules whose time has come, messages that no worker could take. */
 export class Sweeper extends Construct {
   readonly fn: LambdaFunction;
 
   constructor(scope: Construct, id: string, plan: Plan) {
     super(scope, id);
     this.fn = lambdaFunction(this, "sweeper", plan, {
-      description: "Picks up jobs that are overdue and messages that were given up",
+      description: "Picks up what is due, overdue or was given up",
       memorySize: 512,
       timeout: Duration.seconds(50),
+      // Schedules submit jobs, whose models are chosen then.
+      environment: plan.environment.models,
     });
     const rule = new Rule(this, "EveryMinute", {
       schedule: Schedule.rate(Duration.minutes(1)),

@@ -76,8 +76,9 @@ export function machine(options: MachineOptions): Machine {
   };
   const time = { ...clock, sleep };
   const services = memoryServices({ now: time.now, sleep, ...options.services });
-  const sweep = sweeper(services, silent);
-  const sweepContext = { getRemainingTimeInMillis: () => 60_000 } as Parameters<typeof sweep>[1];
+  type Sweep = Parameters<ReturnType<typeof sweeper>>;
+  const sweepContext = { getRemainingTimeInMillis: () => 60_000 } as Sweep[1];
+  const sweep = () => sweeper(services, self.jobs, silent)({} as Sweep[0], sweepContext);
   const lives = new Set<Life>();
 
   // A message that is sent while time passes may be due before anything that was known.
@@ -161,7 +162,7 @@ export function machine(options: MachineOptions): Machine {
           await time.until(Promise.race([...news, slept]));
           nap.abort();
         }
-        if (time.now() >= sweepAt) await sweep({} as Parameters<typeof sweep>[0], sweepContext);
+        if (time.now() >= sweepAt) await sweep();
       }
     },
   };

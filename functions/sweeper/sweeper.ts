@@ -1,25 +1,33 @@
 import type { Context, EventBridgeEvent, SQSEvent } from "aws-lambda";
 import type { Logger } from "../../core/engine/context.ts";
+import type { Jobs } from "../../core/engine/job-type.ts";
+import { fireDue } from "../../core/engine/schedule.ts";
 import { isTerminal, type JobKey, type JobRecord } from "../../core/protocol/job.ts";
 import { parseWakeUp } from "../../core/queue/queue.ts";
 import type { Services } from "../../core/services.ts";
 
-type SweeperServices = Pick<Services, "journal" | "queue" | "now" | "random" | "settings">;
+type SweeperServices = Omit<Services, "model" | "sockets" | "watches" | "keys">;
 
 const jobsPerPage = 200;
+const schedulesPerPage = 50;
 /** Stop looking for more when an invocation has less left. */
 const reserveMs = 5_000;
 
 /**
  * Walks behind the journey and picks up what fell: messages that were lost, workers that died, waits that outlast
- * what a queue can delay. A dead-letter message says that a worker died over a job several times, not that the job
+ * what a queue can delay, schedules whose moment has come. A dead-letter message says that a worker died over a job several times, not that the job
  * has failed; the job's own count of claims without progress decides that, in its next pass.
  */
-export function sweeper(services: SweeperServices, logger: Logger) {
+export function sweeper(services: SweeperServices, jobs: Jobs, logger: Logger) {
   return async (event: EventBridgeEvent<string, unknown> | SQSEvent, context: Context): Promise<void> => {
     const deadline = services.now() + context.getRemainingTimeInMillis() - reserveMs;
     if ("Records" in event) await revive(services, logger, event);
-    else await sweep(services, logger, deadline);
+    else {
+      const sweeps = [sweep(services, logger, deadline), fireSchedules(services, jobs, logger, deadline)];
+      // Neither costs the other its turn.
+      const failed = (await Promise.allSettled(sweeps)).find(({ status }) => status === "rejected");
+      if (failed?.status === "rejected") throw failed.reason;
+    }
   };
 }
 
@@ -48,6 +56,38 @@ async function sweep(services: SweeperServices, logger: Logger, deadline: number
     found = moved > 0 ? due : [];
   } while (found.length === jobsPerPage && now() < deadline);
   if (woken > 0) logger.info("jobs woken", { jobs: woken });
+}
+
+async function fireSchedules(
+  services: SweeperServices,
+  jobs: Jobs,
+  logger: Logger,
+  deadline: number,
+): Promise<void> {
+  const { schedules, now } = services;
+  let more: boolean;
+  do {
+    const due = await schedules.due(now(), schedulesPerPage);
+    const moved = await Promise.all(
+      due.map(async (key) => {
+        try {
+          const fired = await fireDue(services, jobs, key);
+          if (!fired) return false;
+          if ("job" in fired) logger.info("schedule fired", { schedule_id: key.id, job_id: fired.job.jobId });
+          else if ("skippedFor" in fired)
+            logger.info("schedule skipped", { schedule_id: key.id, job_id: fired.skippedFor.jobId });
+          else logger.warn("schedule without a job", { schedule_id: key.id, code: fired.failure.code });
+          return true;
+        } catch (error) {
+          // Still due, so the next run tries again.
+          const reason = error instanceof Error ? error.message : "";
+          logger.warn("schedule not fired", { schedule_id: key.id, error: reason });
+          return false;
+        }
+      }),
+    );
+    more = due.length === schedulesPerPage && moved.includes(true);
+  } while (more && now() < deadline);
 }
 
 async function revive(services: SweeperServices, logger: Logger, event: SQSEvent): Promise<void> {

@@ -10,7 +10,7 @@ import { functionOf, synthesize, variables } from "./synthesis.ts";
 const run = promisify(execFile);
 /** Ours by choice, and what they bring along. Whoever adds one has looked at its licence and its size. */
 const known = [
-  /^(hono|uuidv7|zod|aws-jwt-verify)$/,
+  /^(croner|hono|uuidv7|zod|aws-jwt-verify)$/,
   /^@aws-lambda-powertools\/(batch|commons|logger)$/,
   /^@aws\/lambda-invoke-store$/,
   /^@aws-sdk\//,

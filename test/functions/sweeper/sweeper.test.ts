@@ -1,5 +1,6 @@
 import type { SQSEvent } from "aws-lambda";
 import { expect, test } from "vitest";
+import { registry } from "../../../core/engine/job-type.ts";
 import { sweeper } from "../../../functions/sweeper/sweeper.ts";
 import { engine, jobOf } from "../../support/engine.ts";
 
@@ -14,7 +15,12 @@ function setUp() {
   const logged: string[] = [];
   const record = (message: string) => logged.push(message);
   const job = engine(jobOf(async (ctx) => ctx.step("work", () => new Promise(() => {}))));
-  const sweep = sweeper(job.services, { debug: record, info: record, warn: record, error: record });
+  const sweep = sweeper(job.services, registry([]), {
+    debug: record,
+    info: record,
+    warn: record,
+    error: record,
+  });
   return { job, sweep, logged, queue: job.services.queue };
 }
 
@@ -54,7 +60,7 @@ test("a dead letter of a living job wakes it again, and one of a job that has en
   const done = engine(jobOf(async () => "done"));
   const ended = await done.submit();
   await done.toEnd(ended);
-  const sweepDone = sweeper(done.services, { debug() {}, info() {}, warn() {}, error() {} });
+  const sweepDone = sweeper(done.services, registry([]), { debug() {}, info() {}, warn() {}, error() {} });
   await sweepDone(dead(JSON.stringify(ended)), context);
   expect(done.services.queue.waiting).toHaveLength(0);
   expect(logged).toContain("dead letter");
