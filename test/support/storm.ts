@@ -464,7 +464,7 @@ export async function storm(seed: number, { gentle = false } = {}): Promise<Stor
   async function sweep(): Promise<void> {
     const invocation = new Invocation();
     const context = { getRemainingTimeInMillis: () => 30_000 } as Parameters<ReturnType<typeof sweeper>>[1];
-    const run = sweeper(servicesOf(invocation), silent);
+    const run = sweeper(servicesOf(invocation), jobs, silent);
     void time.sleep(30_000).then(() => invocation.die());
     await Promise.race([run({} as Parameters<typeof run>[0], context), invocation.died.promise]).catch(
       () => {},

@@ -326,7 +326,7 @@ test("jobs whose workers died twice in a row are sent apart, so that one of them
     job.time.advance(8_000);
   }
   job.services.queue.waiting = [];
-  const sweep = sweeper({ ...job.services, settings: settings.aws }, silent);
+  const sweep = sweeper({ ...job.services, settings: settings.aws }, registry([]), silent);
   await sweep({} as Parameters<typeof sweep>[0], { getRemainingTimeInMillis: () => 60_000 } as Context);
   const delays = job.services.queue.waiting.map(({ at }) => at - job.time.now());
   expect(new Set(delays).size).toBeGreaterThan(2);
