@@ -1,41 +1,17 @@
-import { isTerminal, type JobKey, type JobRecord } from "../protocol/job.ts";
-import type { Services } from "../services.ts";
-import { append } from "./append.ts";
-import { currentJob } from "./job-reading.ts";
-import { wake } from "./wake.ts";
-
-export type Cancelled =
-  /** Recorded, now or by an earlier call: the job will end as `cancelled`. */
-  { end: "requested"; job: JobRecord; woken: boolean } | { end: "already ended"; job: JobRecord };
+import type { JobKey } from "../protocol/job.ts";
+import { type Signalled, type SignalServices, signal } from "./signal.ts";
 
 /**
- * Records the wish that a job ends. Whoever works on it notices within seconds; the wake-up is for a job that nobody
- * works on.
+ * Records the wish that a job ends: it will end as `cancelled`.
  * @returns undefined when there is no such job.
  */
-export async function cancel(
-  services: Pick<Services, "journal" | "queue" | "now" | "newId" | "random" | "sleep">,
+export function cancel(
+  services: SignalServices,
   key: JobKey,
   by: string,
   reason?: string,
-): Promise<Cancelled | undefined> {
-  const known = await currentJob(services, key);
-  if (!known) return undefined;
-  const outcome = await append(
-    services,
-    known,
-    by,
-    (job) =>
-      isTerminal(job.status) || job.cancelRequested
-        ? undefined
-        : {
-            events: [{ kind: "job.cancel_requested", by, ...(reason ? { reason } : {}) }],
-            along: (next) => ({ head: { ...next, due: services.now() } }),
-          },
-    () => true,
+): Promise<Signalled | undefined> {
+  return signal(services, key, by, (job) =>
+    job.cancelRequested ? undefined : { kind: "job.cancel_requested", by, ...(reason ? { reason } : {}) },
   );
-  // Every foreign entry is absorbed, so nothing overtakes a cancel.
-  const job = outcome.end === "overtaken" ? known : outcome.job;
-  if (isTerminal(job.status)) return { end: "already ended", job };
-  return { end: "requested", job, woken: await wake(services, job) };
 }

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import * as z from "zod";
 import { newConversation, type OnBusy } from "../../core/conversations/conversation.ts";
 import { isSignal } from "../../core/engine/append.ts";
-import { type Cancelled, cancel } from "../../core/engine/cancel.ts";
+import { cancel } from "../../core/engine/cancel.ts";
 import type { JobContext } from "../../core/engine/context.ts";
 import { defineJob, registry } from "../../core/engine/job-type.ts";
 import { pass } from "../../core/engine/pass.ts";
@@ -407,7 +407,7 @@ export async function storm(seed: number, { gentle = false } = {}): Promise<Stor
     acknowledged(key, await cancel({ ...world, queue }, key, "somebody in a hurry"));
   }
 
-  function acknowledged(key: JobKey, asked: Cancelled | undefined): void {
+  function acknowledged(key: JobKey, asked: Awaited<ReturnType<typeof cancel>>): void {
     if (!asked) return;
     const now = folded(key);
     if (asked.end === "already ended" && !isTerminal(now.status)) {

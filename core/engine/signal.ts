@@ -1,0 +1,42 @@
+import type { JobEvent } from "../protocol/event.ts";
+import { isTerminal, type JobKey, type JobRecord } from "../protocol/job.ts";
+import type { Services } from "../services.ts";
+import { append } from "./append.ts";
+import { currentJob } from "./job-reading.ts";
+import { wake } from "./wake.ts";
+
+export type SignalServices = Pick<Services, "journal" | "queue" | "now" | "newId" | "random" | "sleep">;
+
+export type Signalled =
+  /** Recorded, now or by an earlier call. `woken` is false when the queue was silent: the sweeper will send the job. */
+  { end: "requested"; job: JobRecord; woken: boolean } | { end: "already ended"; job: JobRecord };
+
+/**
+ * Puts a wish on a job's record. Whoever works on the job notices within seconds; the wake-up is for a job that nobody
+ * works on.
+ * @param wish - undefined where the record says it already.
+ * @returns undefined when there is no such job.
+ */
+export async function signal(
+  services: SignalServices,
+  key: JobKey,
+  by: string,
+  wish: (job: JobRecord) => JobEvent | undefined,
+): Promise<Signalled | undefined> {
+  const known = await currentJob(services, key);
+  if (!known) return undefined;
+  const outcome = await append(
+    services,
+    known,
+    by,
+    (job) => {
+      const event = isTerminal(job.status) ? undefined : wish(job);
+      return event && { events: [event], along: (next) => ({ head: { ...next, due: services.now() } }) };
+    },
+    () => true,
+  );
+  // Every foreign entry is absorbed, so nothing overtakes a signal.
+  const job = outcome.end === "overtaken" ? known : outcome.job;
+  if (isTerminal(job.status)) return { end: "already ended", job };
+  return { end: "requested", job, woken: await wake(services, job) };
+}
