@@ -2,15 +2,14 @@ import { createHash } from "node:crypto";
 import { derivedId } from "../derived-id.ts";
 import { Conflict, failureOf, IdempotencyMismatch, NotFound, Unavailable } from "../protocol/error.ts";
 import { type Failure, isTerminal, type JobRecord } from "../protocol/job.ts";
-import type { Millis } from "../protocol/json.ts";
 import { iso } from "../protocol/wire.ts";
-import { firstMoment, nextMoment } from "../schedules/cron.ts";
 import type { ScheduleDefinition, ScheduleKey, ScheduleRecord } from "../schedules/schedule.ts";
 import type { Services } from "../services.ts";
 import { cancel } from "./cancel.ts";
+import { firstMoment, nextMoment } from "./cron.ts";
 import type { Jobs } from "./job-type.ts";
 import { parse } from "./parse.ts";
-import { canonical, type SubmitServices, submit, unknownType } from "./submit.ts";
+import { canonical, type SubmitRequest, type SubmitServices, submit, unknownType } from "./submit.ts";
 
 type ScheduleServices = Pick<Services, "schedules" | "settings" | "now" | "newId">;
 type FireServices = SubmitServices & Pick<Services, "schedules">;
@@ -80,11 +79,11 @@ export async function changeSchedule(
     if (touches("cron", "timezone", "endAt")) firstMoment(after, now);
     if (touches("cron", "timezone", "endAt", "paused"))
       after.nextAt = after.paused ? undefined : nextMoment(after, now);
-    return after;
+    return { ...after, updatedAt: now };
   });
 }
 
-export type Fired = { job: JobRecord } | { skippedFor: JobRecord };
+type Fired = { job: JobRecord } | { skippedFor: JobRecord };
 
 /**
  * Submits a schedule's job out of turn, paused or not.
@@ -98,18 +97,18 @@ export async function runSchedule(
   idempotencyKey?: string,
 ): Promise<JobRecord> {
   const schedule = await found(services, key);
-  const at = services.now();
   const fired = await fire(services, jobs, schedule, ["run", idempotencyKey ?? services.newId()]);
   if ("skippedFor" in fired) throw new Conflict(overlapping(fired.skippedFor).message);
-  await update(services, key, (before) => ({ ...before, ...firedAt(at, fired.job) }));
+  await update(services, key, (before) => withJob(before, fired.job));
   return fired.job;
 }
 
 /**
  * Gives a moment that has come its job, and moves on to the next one that is yet to come: moments that passed while
- * nobody looked are made good by one job, not by one each. The job's id follows from the moment, and whoever moves on
- * finds the schedule as it was, so of any number of calls that die, repeat each other or run at once there is one job.
- * @returns whether this call has moved the schedule on.
+ * nobody looked are made good by one job, not by one each. The job's id follows from the moment, and the schedule
+ * moves on only from where it was found, so of any number of calls that die, repeat each other or run at once there is
+ * one job.
+ * @returns undefined when nothing is due.
  * @throws Unavailable: the moment is still due.
  */
 export async function fireDue(
@@ -126,16 +125,21 @@ export async function fireDue(
     // The next moment would meet the same, so this one must not stand before all that follow.
     return { failure: failureOf(error) };
   });
-  const outcome =
-    "job" in fired
-      ? firedAt(moment, fired.job)
-      : { lastFailure: "failure" in fired ? fired.failure : overlapping(fired.skippedFor) };
-  const after = { ...schedule, ...outcome, nextAt: nextMoment(schedule, now), version: schedule.version + 1 };
-  return (await services.schedules.update(after)) ? fired : undefined;
+  await update(services, key, (before) => {
+    const after =
+      "job" in fired
+        ? withJob(before, fired.job)
+        : { ...before, lastFailure: "failure" in fired ? fired.failure : overlapping(fired.skippedFor) };
+    // Another sweep, or its owner, may have moved it on meanwhile.
+    return before.nextAt === moment ? { ...after, nextAt: nextMoment(before, now) } : after;
+  });
+  return fired;
 }
 
-function firedAt(at: Millis, { jobId }: JobRecord): Partial<ScheduleRecord> {
-  return { lastAt: at, lastJobId: jobId, lastFailure: undefined };
+/** Several may be told at once, in any order: the newest job is the one that the next moment asks about. */
+function withJob(before: ScheduleRecord, { jobId, createdAt }: JobRecord): ScheduleRecord {
+  if (before.lastAt !== undefined && before.lastAt >= createdAt) return before;
+  return { ...before, lastAt: createdAt, lastJobId: jobId, lastFailure: undefined };
 }
 
 function overlapping({ jobId, status }: JobRecord): Failure {
@@ -165,7 +169,12 @@ async function fire(
 
   async function submitOnce(): Promise<JobRecord> {
     const { type, input, priority, tags, budget } = schedule;
-    const request = { type, input, priority, tags, budget, jobId, scheduleId: id };
+    const after = open && overlap === "queue" ? [open.jobId] : [];
+    const request: SubmitRequest = {
+      ...{ type, input, priority, tags, budget, jobId, scheduleId: id },
+      dependsOn: after,
+      onDependencyFailure: "continue",
+    };
     try {
       return (await submit(services, jobs, { tenant, by }, request)).job;
     } catch (error) {
@@ -184,15 +193,17 @@ async function found({ schedules }: Pick<Services, "schedules">, key: ScheduleKe
 
 const tries = 10;
 
-/** @param decide - asked again when somebody else has changed the schedule. */
+/** @param decide - asked again when somebody else has changed the schedule. What it leaves as it is is not written. */
 async function update(
-  services: Pick<Services, "schedules" | "now">,
+  services: Pick<Services, "schedules">,
   key: ScheduleKey,
   decide: (before: ScheduleRecord) => ScheduleRecord,
 ): Promise<ScheduleRecord> {
   for (let attempt = 0; attempt < tries; attempt += 1) {
     const before = await found(services, key);
-    const after = { ...decide(before), updatedAt: services.now(), version: before.version + 1 };
+    const decided = decide(before);
+    if (decided === before) return before;
+    const after = { ...decided, version: before.version + 1 };
     if (await services.schedules.update(after)) return after;
   }
   throw new Unavailable(`Schedule ${key.id} changes too often`);

@@ -1,10 +1,19 @@
 import type { Budget, Failure, Lane } from "../protocol/job.ts";
 import type { Json, Millis } from "../protocol/json.ts";
-import type { Cadence } from "./cron.ts";
 
 export const overlapPolicies = ["skip", "queue", "cancel_previous", "parallel"] as const;
 /** What becomes of a moment at which the job of the one before has not ended. */
 export type Overlap = (typeof overlapPolicies)[number];
+
+/** When something happens again and again. */
+export type Cadence = {
+  /** Five fields, or six with seconds first. */
+  cron: string;
+  /** A name of the IANA database. */
+  timezone: string;
+  /** There is no moment after this one. */
+  endAt?: Millis;
+};
 
 /** What its owner wants. */
 export type ScheduleDefinition = Cadence & {
@@ -28,7 +37,7 @@ export type ScheduleRecord = ScheduleDefinition & {
   paused: boolean;
   /** The moment at which it fires next. Absent while it is paused, and once no moment is left. */
   nextAt?: Millis;
-  /** The moment of its last job. */
+  /** When its last job was submitted. */
   lastAt?: Millis;
   lastJobId?: string;
   /** Why the latest moment gave no job. */

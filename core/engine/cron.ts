@@ -1,17 +1,8 @@
 import { Cron } from "croner";
-import { InvalidRequest } from "../protocol/error.ts";
 import type { Millis } from "../protocol/json.ts";
 import { iso } from "../protocol/wire.ts";
-
-/** When something happens again and again. */
-export type Cadence = {
-  /** Five fields, or six with seconds first. */
-  cron: string;
-  /** A name of the IANA database. */
-  timezone: string;
-  /** There is no moment after this one. */
-  endAt?: Millis;
-};
+import type { Cadence } from "../schedules/schedule.ts";
+import { invalid } from "./parse.ts";
 
 /** The first moment after `after`, if there is one. */
 export function nextMoment(cadence: Cadence, after: Millis): Millis | undefined {
@@ -62,8 +53,4 @@ function isTimeZone(name: string): boolean {
   } catch {
     return false;
   }
-}
-
-function invalid(field: string, message: string): InvalidRequest {
-  return new InvalidRequest(message, { details: { errors: [{ field, message }] } });
 }
