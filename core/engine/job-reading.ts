@@ -1,5 +1,5 @@
 import { load } from "../payloads/payloads.ts";
-import { applyEntry, type Entry, type JobEvent, lastSeq, recorded } from "../protocol/event.ts";
+import { applyEntry, type Entry, type JobEvent, lastSeq, recorded, valueIn } from "../protocol/event.ts";
 import { isTerminal, type JobKey, type JobRecord, type PayloadRef, type Stored } from "../protocol/job.ts";
 import type { Json, Millis } from "../protocol/json.ts";
 import { type EventView, type JobView, jobView, toWire } from "../protocol/wire.ts";
@@ -42,23 +42,70 @@ export async function readJob(
       : await journal.read(key, ended ? head.resultSeq! - 1 : head.seq, ended ? 1 : undefined);
   const job = upToDate(head, rest.entries);
   const completed = job.resultSeq === undefined ? undefined : eventAt(rest.entries, job.resultSeq);
-  const [input, result] = await Promise.all([
-    resolve(services, submitted.input),
-    resolve(services, completed?.kind === "job.completed" ? completed.result : { json: null }),
-  ]);
-  return jobView(job, { input: input.value, result: result.value, resultRef: result.ref });
+  const value = completed && valueIn(completed);
+  // The result comes first where the answer has no room for both.
+  const result = await fitting(services, value ?? { json: null }, services.settings.answerBytes);
+  const input = await fitting(services, submitted.input, services.settings.answerBytes - result.bytes);
+  return jobView(job, {
+    input: input.value,
+    inputRef: input.ref,
+    result: result.value,
+    resultRef: result.ref,
+  });
 }
 
-async function resolve(
-  { payloads, settings }: Pick<Services, "payloads" | "settings">,
+/** A value in so many bytes, or where it is. */
+async function fitting(
+  { payloads }: Pick<Services, "payloads">,
   stored: Stored,
-): Promise<{ value: Json; ref?: PayloadRef }> {
-  if ("ref" in stored && stored.ref.bytes > settings.answerBytes) return { value: null, ref: stored.ref };
-  return { value: await load(payloads, stored) };
+  mostBytes: number,
+): Promise<{ value: Json; ref?: PayloadRef; bytes: number }> {
+  if ("json" in stored) return { value: stored.json, bytes: 0 };
+  if (stored.ref.bytes > mostBytes) return { value: null, ref: stored.ref, bytes: 0 };
+  return { value: await load(payloads, stored), bytes: stored.ref.bytes };
+}
+
+/**
+ * The value of one event: an input, what a step gave, a result.
+ * @returns undefined when there is no such job or event, or the event has no value.
+ */
+export async function readValue(
+  { journal }: Pick<Services, "journal">,
+  key: JobKey,
+  seq: number,
+): Promise<Stored | undefined> {
+  const [head, reading] = await Promise.all([journal.head(key), journal.read(key, seq - 1, 1)]);
+  const event = head && eventAt(reading.entries, seq);
+  return event && valueIn(event);
+}
+
+export type EntriesView = {
+  entries: Entry[];
+  /** After which event to read on. */
+  next: number | undefined;
+};
+
+/** A job's journal as it is stored, a page of it. @returns undefined when there is no such job. */
+export async function readEntries(
+  { journal }: Pick<Services, "journal">,
+  key: JobKey,
+  { after, limit, mostBytes }: { after: number; limit: number; mostBytes: number },
+): Promise<EntriesView | undefined> {
+  const reading = await journal.read(key, after, limit);
+  const head = reading.head ?? (await journal.head(key));
+  if (!head) return undefined;
+  let bytes = 0;
+  const tooMany = reading.entries.findIndex((entry, index) => {
+    bytes += Buffer.byteLength(JSON.stringify(entry));
+    return index > 0 && bytes > mostBytes;
+  });
+  const entries = tooMany === -1 ? reading.entries : reading.entries.slice(0, tooMany);
+  const last = entries.at(-1);
+  return { entries, next: last && (reading.more || tooMany !== -1) ? lastSeq(last) : undefined };
 }
 
 /** A job in a list: without what must be fetched for each. */
-export type JobSummary = Omit<JobView, "input_data" | "result_data" | "result_ref">;
+export type JobSummary = Omit<JobView, "input_data" | "input_ref" | "result_data" | "result_ref">;
 
 export function jobSummary(job: JobRecord): JobSummary {
   const {

@@ -138,6 +138,13 @@ export function lastSeq(entry: Entry): number {
   return entry.seq + entry.events.length - 1;
 }
 
+/** The value that an event holds, if it holds one: an input, a result, a state. */
+export function valueIn(event: JobEvent): Stored | undefined {
+  if ("input" in event) return event.input;
+  if ("result" in event) return event.result;
+  return "state" in event ? event.state : undefined;
+}
+
 export function isTerminalEvent(event: JobEvent): boolean {
   return event.kind === "job.completed" || event.kind === "job.failed" || event.kind === "job.cancelled";
 }

@@ -32,8 +32,10 @@ export type JobView = {
   priority: Lane;
   tags: string[];
   input_data: Json;
+  /** Instead of an input that is too large for an answer: the value of event 1. */
+  input_ref?: PayloadRef;
   result_data: Json;
-  /** Where to fetch a result that is too large to be inline. */
+  /** Instead of a result that is too large for an answer. */
   result_ref?: PayloadRef;
   error_message: string | null;
   error: Failure | null;
@@ -149,7 +151,7 @@ export function callbackView(open: OpenCallback): CallbackView {
 
 export function jobView(
   job: JobRecord,
-  values: { input: Json; result: Json; resultRef?: PayloadRef },
+  values: { input: Json; inputRef?: PayloadRef; result: Json; resultRef?: PayloadRef },
 ): JobView {
   return {
     id: job.jobId,
@@ -161,6 +163,7 @@ export function jobView(
     priority: job.lane,
     tags: job.tags,
     input_data: values.input,
+    ...(values.inputRef ? { input_ref: values.inputRef } : {}),
     result_data: values.result,
     ...(values.resultRef ? { result_ref: values.resultRef } : {}),
     error_message: job.failure?.message ?? null,

@@ -14,7 +14,7 @@ import {
 } from "../../core/protocol/error.ts";
 import { readBody } from "./body.ts";
 import { MethodNotAllowed, problemOf } from "./problem.ts";
-import { type AnyRoute, type Door, pathsOf } from "./route.ts";
+import { type AnyRoute, type Door, pathsOf, SeeOther } from "./route.ts";
 import { routes } from "./routes.ts";
 
 type Environment = {
@@ -102,6 +102,7 @@ function mount(
       },
       door,
     );
+    if (answer instanceof SeeOther) return c.redirect(answer.url, 303);
     return c.body(JSON.stringify(answer), route.answer.status, { "Content-Type": "application/json" });
   });
 }

@@ -2,17 +2,13 @@ import * as z from "zod";
 import { cancel } from "../../core/engine/cancel.ts";
 import { jobSummary, readEvents, readJob } from "../../core/engine/job-reading.ts";
 import type { AnyJobType } from "../../core/engine/job-type.ts";
-import { Conflict, NotFound } from "../../core/protocol/error.ts";
+import { Conflict, InvalidRequest } from "../../core/protocol/error.ts";
 import { accept } from "./accept.ts";
-import { type AnyRoute, type Call, route } from "./route.ts";
+import { jobKey, noJob } from "./job-key.ts";
+import { type AnyRoute, route } from "./route.ts";
 import * as schemas from "./schemas.ts";
+import { readUpload } from "./upload.ts";
 
-const jobKey = (call: Call<{ id: string }, unknown, unknown>) => ({
-  tenant: call.principal.tenant,
-  jobId: call.params.id,
-});
-
-const noJob = (id: string) => new NotFound(`No job "${id}"`);
 const jsonSchemas = new WeakMap<AnyJobType, { input: object; result: object }>();
 
 /** Derived once per type: it costs more than the rest of the answer. */
@@ -25,6 +21,11 @@ function jsonSchemasOf(jobType: AnyJobType) {
   };
   jsonSchemas.set(jobType, derived);
   return derived;
+}
+
+function oneInput(): InvalidRequest {
+  const message = "Needs `input` or `input_ref`, one of them";
+  return new InvalidRequest(message, { details: { errors: [{ field: "input", message }] } });
 }
 
 /** Jobs of any type. */
@@ -43,6 +44,10 @@ export const jobRoutes: AnyRoute[] = [
           return {
             type: jobType.type,
             version: jobType.version,
+            versions: jobs.all
+              .filter(({ type }) => type === jobType.type)
+              .map(({ version }) => version)
+              .sort((a, b) => b - a),
             summary: jobType.summary,
             conversational: jobType.reply !== undefined,
             input_schema: { ...input },
@@ -66,9 +71,17 @@ export const jobRoutes: AnyRoute[] = [
       schema: schemas.acceptedJob,
     },
     handle: async (call, door) => {
-      const { conversation_id, on_busy, ...body } = call.body;
+      const { conversation_id, on_busy, input_ref, ...body } = call.body;
+      if ((input_ref === undefined) === (body.input === undefined)) throw oneInput();
+      const input = input_ref
+        ? {
+            input: await readUpload(door.services, call.principal.tenant, input_ref),
+            inputSha256: input_ref.sha256,
+          }
+        : { input: body.input };
       const { place, ...accepted } = await accept(call, door, {
         ...body,
+        ...input,
         ...(conversation_id ? { conversation: { id: conversation_id, onBusy: on_busy } } : {}),
       });
       return { ...accepted, ...place };

@@ -41,6 +41,13 @@ function operation(route: AnyRoute, path: string): ZodOpenApiOperationObject {
         description: answer.description,
         content: { "application/json": { schema: answer.schema } },
       },
+      ...(route.redirects
+        ? {
+            303: {
+              description: "`Location` says where the value can be read, without a key, for a short while",
+            },
+          }
+        : {}),
       default: { description: "A problem, with a stable `code`", ...failures },
     },
   };

@@ -26,6 +26,14 @@ export type Call<P, Q, B> = {
   setHeader(name: string, value: string): void;
 };
 
+/** Instead of an answer: where it can be fetched without a key, for a short while. */
+export class SeeOther {
+  readonly url: string;
+  constructor(url: string) {
+    this.url = url;
+  }
+}
+
 /** `open` to anybody, to any `known` caller, or to those with a scope. */
 type Access = "open" | "known" | Scope;
 
@@ -45,6 +53,8 @@ export type Route<P = unknown, Q = unknown, B = unknown> = {
   body?: z.ZodType<B>;
   /** Accepts an `Idempotency-Key` header. */
   idempotent?: boolean;
+  /** May answer with a `SeeOther`. */
+  redirects?: boolean;
   answer: { status: 200 | 201 | 202; description: string; schema: z.ZodType };
   handle(call: Call<P, Q, B>, door: Door): Promise<unknown>;
 };
@@ -57,7 +67,7 @@ export type AnyRoute = Route<any, any, any>;
 export function route<P = undefined, Q = undefined, B = undefined, A = unknown>(
   declared: Omit<Route<P, Q, B>, "answer" | "handle"> & {
     answer: { status: 200 | 201 | 202; description: string; schema: z.ZodType<A> };
-    handle(call: Call<P, Q, B>, door: Door): Promise<NoInfer<A>>;
+    handle(call: Call<P, Q, B>, door: Door): Promise<NoInfer<A> | SeeOther>;
   },
 ): AnyRoute {
   return declared;

@@ -1,11 +1,12 @@
 import * as z from "zod";
+import { settings } from "../../core/config.ts";
 import { idPattern } from "../../core/keys/authenticate.ts";
 import { scopes } from "../../core/keys/keys.ts";
 import { jobStatuses, lanes } from "../../core/protocol/job.ts";
 import type { Json } from "../../core/protocol/json.ts";
 
 /** Anything JSON can say. What it must be is up to the job type. */
-const json = z.custom<Json>().meta({ description: "Any JSON value" });
+export const json = z.custom<Json>().meta({ description: "Any JSON value" });
 const moment = z.string().meta({ format: "date-time", description: "ISO 8601, ends in Z" });
 const id = z.string().regex(idPattern);
 
@@ -137,6 +138,7 @@ export const job = z
   .object({
     ...summary,
     input_data: json,
+    input_ref: payloadRef.optional().meta({ description: "Instead of an input too large for an answer" }),
     result_data: json,
     result_ref: payloadRef.optional().meta({ description: "Instead of a result too large for an answer" }),
   })
@@ -156,9 +158,27 @@ const onBusy = z.enum(["enqueue", "reject", "interrupt"]).default("enqueue").met
     "While a job of the conversation is at work: wait for its end, be refused (409), or cancel it and take its place",
 });
 
+const uploaded = z
+  .strictObject({
+    bytes: z.int().min(1).max(settings.aws.payloadBytes),
+    sha256: z.string().regex(/^[0-9a-f]{64}$/, "Invalid input: expected 64 hexadecimal digits in lower case"),
+  })
+  .meta({ id: "Uploaded", description: "Size and SHA-256 of the JSON that was, or will be, uploaded" });
+
+export const uploadBody = uploaded;
+
+export const upload = z.object({
+  method: z.literal("PUT"),
+  url: z.string(),
+  headers: z.record(z.string(), z.string()),
+  expires_at: moment,
+  input_ref: uploaded,
+});
+
 export const submitBody = z.strictObject({
   type: z.string().max(64).meta({ description: "One of GET /api/job-types" }),
-  input: z.unknown().meta({ description: "As the job type's input_schema says" }),
+  input: z.unknown().optional().meta({ description: "As the job type's input_schema says" }),
+  input_ref: uploaded.optional().meta({ description: "Instead of `input`: what was uploaded before" }),
   title: z.string().trim().min(1).max(200).optional(),
   priority: z.enum(lanes).optional(),
   tags: z.array(z.string().min(1).max(64)).max(20).optional(),
@@ -215,6 +235,22 @@ export const eventsQuery = z.strictObject({
   wait: wholeOr(0, 0, 20),
 });
 
+export const eventParams = z.object({ id, seq: whole(1, 999_999_999) });
+
+export const journalQuery = z.strictObject({
+  after: wholeOr(0, 0, 999_999_999),
+  limit: wholeOr(100, 1, 250),
+});
+
+export const journal = z.object({
+  entries: z.array(
+    z
+      .looseObject({ seq: z.number(), at: z.number(), events: z.array(z.looseObject({ kind: z.string() })) })
+      .meta({ id: "Entry", description: "Events that were committed together, as they are stored" }),
+  ),
+  next_after: z.number().nullable().meta({ description: "Read on after this event; null at the end" }),
+});
+
 export const events = z.object({
   events: z.array(event),
   head: z.number().meta({ description: "The number of the last event in the journal" }),
@@ -231,6 +267,9 @@ export const jobTypes = z.object({
       .object({
         type: z.string(),
         version: z.number(),
+        versions: z.array(z.number()).meta({
+          description: "All that live here, newest first: a job goes on with the version it was submitted to",
+        }),
         summary: z.string(),
         conversational: z.boolean().meta({ description: "Can answer messages of a conversation" }),
         input_schema: jsonSchema,

@@ -17,6 +17,7 @@ const bodies: Record<string, unknown> = {
   "/api/conversations/{id}/messages": { type: "oracle", content: "canary" },
   "/api/conversations/{id}/message": { type: "oracle", content: "canary" },
   "/api/conversations/{id}/message/stream": { type: "oracle", content: "canary" },
+  "/api/uploads": { bytes: 1, sha256: "0".repeat(64) },
 };
 
 describe.each(everyRoute)("$method $path", ({ method, path, access }) => {

@@ -106,9 +106,10 @@ export async function door(
     services?: Partial<MemoryOverrides>;
     settings?: Partial<DoorSettings>;
     table?: TableServices;
+    jobs?: AnyJobType[];
   } = {},
 ) {
-  const jobs = registry([oldOracle, oracle, sleeper, failing, form]);
+  const jobs = registry(options.jobs ?? [oldOracle, oracle, sleeper, failing, form]);
   const services = memoryServices({
     model: { generate: () => Promise.reject(new Error("These jobs call no model")) },
     ...options.services,
@@ -193,8 +194,11 @@ function checkShape(method: string, path: string, answer: Answer): void {
   expect(headers["x-content-type-options"]).toBe("nosniff");
   expect(headers["cache-control"]).toBe("no-store");
   if (method === "OPTIONS" || method === "HEAD") return;
-  if (status < 400) {
-    const route = routeOf(method, path);
+  const route = routeOf(method, path);
+  if (status === 303) {
+    expect(route?.redirects).toBe(true);
+    expect(body).toBeUndefined();
+  } else if (status < 400) {
     expect(status).toBe(route?.answer.status);
     expect(headers["content-type"]).toBe("application/json");
     expect(route?.answer.schema.parse(body)).toEqual(body);

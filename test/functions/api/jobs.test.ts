@@ -450,6 +450,20 @@ describe("cancelling a job", () => {
   });
 });
 
+test("a client does not choose the version of its job", async () => {
+  const { post, get } = await door();
+  for (const version of [1, 7]) {
+    const { status, body } = await post("/api/jobs", {
+      type: "oracle",
+      version,
+      input: { question: "Why?" },
+    });
+    expect(status).toBe(400);
+    expect(body.detail).toContain('"version"');
+  }
+  expect((await get("/api/jobs")).body.jobs).toEqual([]);
+});
+
 test("the job types are listed in their newest version, with the schemas of input and result", async () => {
   const { get } = await door();
 
@@ -459,6 +473,7 @@ test("the job types are listed in their newest version, with the schemas of inpu
   expect(types).toEqual(["oracle", "sleeper", "failing", "form"]);
   expect(body.job_types[0]).toMatchObject({
     version: 2,
+    versions: [2, 1],
     conversational: true,
     input_schema: {
       type: "object",

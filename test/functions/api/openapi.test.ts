@@ -26,7 +26,9 @@ describe("the OpenAPI document", () => {
     for (const route of routes) {
       for (const path of pathsOf(route)) {
         const operation = paths[path][route.method];
-        expect(Object.keys(operation.responses)).toEqual([String(route.answer.status), "default"]);
+        const redirect = route.redirects ? ["303"] : [];
+        const statuses = [String(route.answer.status), ...redirect, "default"];
+        expect(Object.keys(operation.responses)).toEqual(statuses);
         const scopes = route.access === "known" ? [] : [route.access];
         expect(operation.security).toEqual(route.access === "open" ? [] : [{ bearer: scopes }]);
         const named = (operation.parameters ?? [])
