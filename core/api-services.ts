@@ -28,6 +28,7 @@ function latePayloads(bucket: string): Payloads {
   return {
     put: async (job, json) => (await load()).put(job, json),
     get: async (ref) => (await load()).get(ref),
+    copy: async (ref, job) => (await load()).copy(ref, job),
     readingLink: async (ref, seconds) => (await load()).readingLink(ref, seconds),
     uploadLink: async (ref, seconds) => (await load()).uploadLink(ref, seconds),
   };

@@ -93,6 +93,24 @@ export function addMessage(
   };
 }
 
+/** A job that takes the place of an earlier one, whose answer its conversation did not get: `error` is over. */
+export function retakeMessage(
+  conversation: ConversationRecord,
+  { jobId, at }: { jobId: string; at: Millis },
+): ConversationWrite {
+  const { failedJobId: _failedJobId, failure: _failure, ...rest } = conversation;
+  return {
+    record: {
+      ...rest,
+      updatedAt: at,
+      processingState: "active",
+      activeJobId: jobId,
+      version: conversation.version + 1,
+    },
+    messages: [],
+  };
+}
+
 /** How a job ended, as its conversation sees it. */
 export type Outcome =
   | { end: "completed"; reply?: { content: string; data: JsonObject }; title?: string }

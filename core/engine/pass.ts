@@ -1,4 +1,4 @@
-import { applyEntry, type Entry, lastSeq } from "../protocol/event.ts";
+import { applyEntry } from "../protocol/event.ts";
 import { isTerminal, type JobKey, type JobRecord } from "../protocol/job.ts";
 import type { Millis } from "../protocol/json.ts";
 import { afterDependencies, patience } from "./dependencies.ts";
@@ -6,6 +6,7 @@ import type { HowItEnds } from "./ending.ts";
 import type { Jobs } from "./job-type.ts";
 import { type EngineServices, LivePass, type PassEnd, type PassOptions } from "./live-pass.ts";
 import { hasExpired, lookAt } from "./timing.ts";
+import { wholeJournal } from "./whole-journal.ts";
 
 /**
  * One pass over a job: reads its journal, replays it through the job function, and carries on from there until the
@@ -18,7 +19,7 @@ export async function pass(
   key: JobKey,
   options: PassOptions,
 ): Promise<PassEnd> {
-  const { entries, head, deltasWanted } = await readAll(services, key);
+  const { entries, head, deltasWanted } = await wholeJournal(services, key);
   // An expired job must not come back to life through an old message, so both are needed.
   if (!head || entries[0]?.seq !== 1) return { end: "gone" };
   const folded = entries.reduce<JobRecord | undefined>(applyEntry, undefined)!;
@@ -30,16 +31,6 @@ export async function pass(
   if (hold?.end === "held") return wait(services, job, hold);
   const jobType = jobs.version(job.type, job.version);
   return new LivePass(services, job, jobType, { ...options, deltasWanted }).run(entries, hold);
-}
-
-async function readAll({ journal }: Pick<EngineServices, "journal">, key: JobKey) {
-  const entries: Entry[] = [];
-  for (;;) {
-    const last = entries.at(-1);
-    const reading = await journal.read(key, last ? lastSeq(last) : 0);
-    entries.push(...reading.entries);
-    if (!reading.more) return { ...reading, entries };
-  }
 }
 
 /** The living worker sees a cancel within seconds and ends the job with what it has. It is given that time. */

@@ -13,6 +13,12 @@ export interface Payloads {
   put(job: { tenant: string; jobId: string }, json: string): Promise<PayloadRef>;
   /** @throws NotFound when it is gone, Unavailable when the bytes do not match their hash or the store is silent. */
   get(ref: PayloadRef): Promise<string>;
+  /**
+   * The same value below another job's prefix: each job's payloads last as long as its journal, whatever becomes of the
+   * other's.
+   * @throws NotFound when it is gone.
+   */
+  copy(ref: PayloadRef, job: { tenant: string; jobId: string }): Promise<PayloadRef>;
   /** An address at which anybody may read it for so long. */
   readingLink(ref: PayloadRef, seconds: number): Promise<string>;
   /** An address to which anybody may put exactly these bytes, and no others, for so long. */
@@ -60,9 +66,15 @@ export const uploadPrefix = ".uploads/";
 
 /** The name of a value: its content below its job, so that one job's payloads can be found and removed together. */
 export function refOf(job: { tenant: string; jobId: string }, json: string): PayloadRef {
-  const hash = sha256(json);
-  const key = [job.tenant, job.jobId, hash].map(encodeURIComponent).join("/");
-  return { key, bytes: Buffer.byteLength(json), sha256: hash };
+  return refBelow(job, { bytes: Buffer.byteLength(json), sha256: sha256(json) });
+}
+
+/** The same content below another job. */
+export function refBelow(
+  { tenant, jobId }: { tenant: string; jobId: string },
+  { bytes, sha256 }: Pick<PayloadRef, "bytes" | "sha256">,
+): PayloadRef {
+  return { key: [tenant, jobId, sha256].map(encodeURIComponent).join("/"), bytes, sha256 };
 }
 
 /**

@@ -1,8 +1,14 @@
-import { GetObjectCommand, NoSuchKey, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
+import {
+  CopyObjectCommand,
+  GetObjectCommand,
+  NoSuchKey,
+  PutObjectCommand,
+  type S3Client,
+} from "@aws-sdk/client-s3";
 import type { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { calling } from "../aws.ts";
 import { NotFound } from "../protocol/error.ts";
-import { checked, type Payloads, refOf } from "./payloads.ts";
+import { checked, type Payloads, refBelow, refOf } from "./payloads.ts";
 
 export function s3Payloads(client: S3Client, bucket: string): Payloads {
   return {
@@ -32,6 +38,21 @@ export function s3Payloads(client: S3Client, bucket: string): Payloads {
           throw new NotFound(`The payload ${ref.key} is gone`, { cause: error });
         throw error;
       }
+    },
+    async copy(ref, job) {
+      const copied = refBelow(job, ref);
+      const source = `${bucket}/${ref.key.split("/").map(encodeURIComponent).join("/")}`;
+      try {
+        await calling("The payload store", () =>
+          client.send(new CopyObjectCommand({ Bucket: bucket, Key: copied.key, CopySource: source })),
+        );
+      } catch (error) {
+        // The SDK has no class of its own for it here.
+        if (error instanceof Error && error.name === "NoSuchKey")
+          throw new NotFound(`The payload ${ref.key} is gone`, { cause: error });
+        throw error;
+      }
+      return copied;
     },
     readingLink: (ref, expiresIn) =>
       sign(client, new GetObjectCommand({ Bucket: bucket, Key: ref.key }), { expiresIn }),

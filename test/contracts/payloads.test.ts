@@ -24,6 +24,17 @@ inBothWorlds((world, engines) => {
     expect(await payloads.put(job, "[1]")).toEqual(await payloads.put(job, "[1]"));
   });
 
+  test("a copy below another job is the same value, and outlives the original's job", async () => {
+    const { payloads } = world();
+    const json = JSON.stringify("naïve 🚀");
+    const other = { tenant: "acme", jobId: "j 2/x" };
+    const ref = await payloads.put({ tenant: "a b+c", jobId: "j-1" }, json);
+    const copied = await payloads.copy(ref, other);
+    expect(copied).toEqual(await payloads.put(other, json));
+    expect(await payloads.get(copied)).toBe(json);
+    await expect(payloads.copy({ ...ref, key: "acme/j-1/none" }, other)).rejects.toThrow(NotFound);
+  });
+
   test("jobs and tenants have prefixes that no name can leave", async () => {
     const { payloads } = world();
     const mine = await payloads.put({ tenant: "a/b", jobId: "c" }, "1");
