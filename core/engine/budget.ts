@@ -4,13 +4,13 @@ import type { Failure, JobRecord } from "../protocol/job.ts";
 import type { Millis } from "../protocol/json.ts";
 
 /** Why no worker may begin another pass over the job. */
-export function overBudget(job: JobRecord, settings: Settings, now: Millis): Failure | undefined {
-  if (job.stalls >= settings.maxStalls) {
-    return {
-      code: "worker_died",
-      message: `${job.stalls} workers in a row died over this job, or ran out of time, before anything was done`,
-    };
-  }
+export function overBudget(
+  job: JobRecord,
+  entries: Entry[],
+  settings: Settings,
+  now: Millis,
+): Failure | undefined {
+  if (job.stalls >= settings.maxStalls) return workerDied(job, entries);
   if (job.hops >= settings.maxHops) return exceeded(`The job went through the queue ${job.hops} times`);
   if (now - beginning(job, now) > settings.maxAgeMs) {
     return exceeded(`The job is older than ${settings.maxAgeMs / 86_400_000} days`);
@@ -21,6 +21,26 @@ export function overBudget(job: JobRecord, settings: Settings, now: Millis): Fai
 /** A job does not grow old while it may not begin. */
 function beginning({ startedAt, dependencies, createdAt, runAt = 0 }: JobRecord, now: Millis): Millis {
   return startedAt ?? (dependencies ? now : Math.max(createdAt, runAt));
+}
+
+/** Nobody saw it happen. What was under way each time is the best hint that there is. */
+function workerDied({ stalls }: JobRecord, entries: Entry[]): Failure {
+  const underWay = new Set<string>();
+  for (const event of entries.flatMap(({ events }) => events)) {
+    if (event.kind === "step.started") for (const { step } of event.steps) underWay.add(step);
+    if (event.kind === "step.completed" || event.kind === "step.failed") underWay.delete(event.step);
+  }
+  const steps = [...underWay].slice(0, 20);
+  const where = steps.length > 0 ? `in ${steps.map((step) => `"${step}"`).join(", ")}` : "outside of its steps";
+  const message =
+    `${stalls} workers in a row died over this job, or ran out of time, ${where}, before anything new was recorded. ` +
+    "An endless loop does that, more memory than a worker has, process.exit, or a step that is longer than an invocation";
+  return {
+    code: "worker_died",
+    message,
+    ...(steps.length === 1 ? { step: steps[0]! } : {}),
+    details: { workers: stalls, steps },
+  };
 }
 
 /** Retries and waits are no steps, so a loop of them ends here. */

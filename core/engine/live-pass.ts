@@ -29,6 +29,8 @@ export type PassEnd =
   | { end: "nothing to do" }
   /** An earlier message of its conversation is still being answered, or a job that it depends on has not ended. */
   | { end: "not its turn" }
+  /** Its workers have died over and over, and there are others in its batch whom it must not take along. */
+  | { end: "to run alone"; job: JobRecord }
   /** Expired, or never was. Nothing may bring it back. */
   | { end: "gone" };
 
@@ -37,6 +39,8 @@ export type PassOptions = {
   deadline: Millis;
   logger: Logger;
   around?: Around;
+  /** Other jobs share the invocation. */
+  inCompany?: boolean;
 };
 
 export type EngineServices = Omit<Services, "sockets" | "watches" | "keys" | "deployment">;
@@ -127,7 +131,7 @@ export class LivePass {
     const { settings, now, payloads, conversations } = services;
     const { job } = this.tenure;
     if (job.cancelRequested) return this.end([], { end: "cancelled", by: job.cancelRequested.by });
-    const spent = overBudget(job, settings, now());
+    const spent = overBudget(job, entries, settings, now());
     if (spent) return this.end([], { end: "failed", failure: spent });
     if (!jobType)
       return this.block({ step: "", message: `This deployment has no ${job.type}@${job.version}` });

@@ -8,6 +8,9 @@ import { type EngineServices, LivePass, type PassEnd, type PassOptions } from ".
 import { hasExpired, lookAt } from "./timing.ts";
 import { wholeJournal } from "./whole-journal.ts";
 
+/** One may be bad luck, or somebody else's doing. */
+const deathsInCompany = 2;
+
 /**
  * One pass over a job: reads its journal, replays it through the job function, and carries on from there until the
  * job ends, has to wait, or the invocation's time is up. Safe to run at any time, any number of times, by any number
@@ -27,6 +30,7 @@ export async function pass(
   const job: JobRecord = { ...folded, ...(head.due === undefined ? {} : { due: head.due }) };
   const busy = isBusy(services, job, head.lease);
   if (busy) return { end: "busy" };
+  if (options.inCompany && job.stalls >= deathsInCompany) return { end: "to run alone", job };
   const hold = job.hops > 0 || job.cancelRequested ? undefined : await heldBack(services, job);
   if (hold?.end === "held") return wait(services, job, hold);
   const jobType = jobs.version(job.type, job.version);

@@ -121,14 +121,6 @@ async function wake(
   const next = leasedUntil ?? now() + settings.sweepSeconds * 1000;
   if (!(await journal.postpone({ tenant, jobId, due }, next))) return undefined;
   if (leasedUntil !== undefined) return "at work";
-  await queue.send(head.lane, { tenant, jobId }, apartSeconds(services, head));
+  await queue.send(head.lane, { tenant, jobId });
   return "woken";
-}
-
-/**
- * A job that takes its worker down takes its batch down too. They are all due at the same moment then, so those that
- * were there twice in a row are sent at different ones, and find other company.
- */
-function apartSeconds({ random, settings }: SweeperServices, { stalls }: JobRecord): number {
-  return stalls < 2 ? 0 : Math.floor((random() * settings.sweepSeconds) / 2);
 }
