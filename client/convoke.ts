@@ -1,3 +1,4 @@
+import type { Entry } from "../core/protocol/event.ts";
 import { isTerminal, type JobStatus } from "../core/protocol/job.ts";
 import type { Json } from "../core/protocol/json.ts";
 import type { EventView, JobView } from "../core/protocol/wire.ts";
@@ -5,6 +6,7 @@ import { type DeltaView, type EventsPage, Feed } from "./feed.ts";
 import { http } from "./http.ts";
 import { LiveSocket, type Ticket } from "./live-socket.ts";
 import { type Times, usualTimes } from "./times.ts";
+import { values } from "./values.ts";
 import type {
   Accepted,
   Conversation,
@@ -36,8 +38,12 @@ type Patient = { signal?: AbortSignal };
 type Paged = Patient & { limit?: number; cursor?: string };
 
 export type Convoke = {
-  /** Resolves when the job is certain to be done. Safe to repeat with the same `idempotencyKey`. */
+  /**
+   * Resolves when the job is certain to be done. Safe to repeat with the same `idempotencyKey`. An input of more than
+   * 192 KB is uploaded first, up to 50 MB.
+   */
   submit(type: string, input: Json, options?: SubmitOptions): Promise<Accepted>;
+  /** With its result, whatever its size. An input above 4 MB is left out: it is the value of the first event. */
   get(jobId: string, options?: Patient): Promise<JobView>;
   /** Newest first. */
   list(
@@ -50,6 +56,11 @@ export type Convoke = {
   ): Promise<{ job_id: string; status: JobStatus; cancel_requested: true }>;
   /** A page of a job's events, without watching. */
   events(jobId: string, options?: Patient & { after?: number; limit?: number }): Promise<EventsPage>;
+
+  /** What an event holds, in place or by reference: an input, what a step gave, a result. */
+  value(jobId: string, event: EventView, options?: Patient): Promise<Json | undefined>;
+  /** A job's journal as it is stored, with every value in place: enough to replay it elsewhere. */
+  journal(jobId: string, options?: Patient): AsyncGenerator<Entry, void, void>;
 
   /**
    * The events of a job, each exactly once and in order, from `after + 1` to the one that ends it, over any number of
@@ -82,7 +93,7 @@ export type Convoke = {
 /** A client of one Convoke service. All its watches share one WebSocket. */
 export function convoke(options: ConvokeOptions): Convoke {
   const times = { ...usualTimes, ...options.times };
-  const send = http({
+  const { send, put } = http({
     url: options.url,
     key: options.key,
     // A browser's fetch must be called on its window.
@@ -95,6 +106,8 @@ export function convoke(options: ConvokeOptions): Convoke {
     times,
     options.WebSocket,
   );
+
+  const large = values(send, put);
 
   async function* watch(
     jobId: string,
@@ -112,12 +125,13 @@ export function convoke(options: ConvokeOptions): Convoke {
     }
   }
 
-  const get = (jobId: string, { signal }: Patient = {}) => send<JobView>("GET", jobPath(jobId), { signal });
+  const get = async (jobId: string, { signal }: Patient = {}) =>
+    large.whole(await send<JobView>("GET", jobPath(jobId), { signal }), { signal });
 
   return {
-    submit: (type, input, { idempotencyKey = randomKey(), signal, ...rest } = {}) =>
+    submit: async (type, input, { idempotencyKey = randomKey(), signal, ...rest } = {}) =>
       send("POST", "/api/jobs", {
-        body: { type, input, ...rest },
+        body: { type, ...(await large.input(input, signal)), ...rest },
         headers: { "idempotency-key": idempotencyKey },
         signal,
       }),
@@ -125,6 +139,8 @@ export function convoke(options: ConvokeOptions): Convoke {
     list: ({ signal, ...query } = {}) => send("GET", "/api/jobs", { query, signal }),
     cancel: (jobId, { signal, ...body } = {}) => send("POST", `${jobPath(jobId)}/cancel`, { body, signal }),
     events: (jobId, { signal, ...query } = {}) => send("GET", `${jobPath(jobId)}/events`, { query, signal }),
+    value: (jobId, event, patient = {}) => large.ofEvent(jobId, event, patient),
+    journal: (jobId, patient = {}) => large.journal(jobId, patient),
     watch: watch as Convoke["watch"],
     async wait(jobId, patient = {}) {
       const job = await get(jobId, patient);

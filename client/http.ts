@@ -50,42 +50,75 @@ export type Send = <T>(
     headers?: Record<string, string>;
     signal?: AbortSignal;
     once?: boolean;
+    /** What the answer's bytes must hash to. */
+    sha256?: string;
   },
 ) => Promise<T>;
+
+/** Puts bytes to an address that the service has given. */
+export type Put = (
+  link: { url: string; headers: Record<string, string> },
+  bytes: Uint8Array<ArrayBuffer>,
+  signal?: AbortSignal,
+) => Promise<void>;
 
 /**
  * Requests to the API. Everything that this client sends may be sent twice: reading changes nothing, and what creates
  * carries an idempotency key. So an answer that got lost is asked for again.
  */
-export function http({ url, key, fetch, attempts, retryMs }: HttpOptions): Send {
+export function http({ url, key, fetch, attempts, retryMs }: HttpOptions): { send: Send; put: Put } {
   const base = url.replace(/\/+$/, "");
-  return async <T>(method: string, path: string, options: Parameters<Send>[2] = {}) => {
-    const { body, query, headers, signal, once } = options;
+
+  async function insist<T>(
+    ask: () => Promise<T>,
+    { once, signal }: { once?: boolean; signal?: AbortSignal },
+  ): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        const response = await answered(
-          fetch(base + path + queryString(query), {
-            method,
-            headers: {
-              authorization: `Bearer ${key}`,
-              ...(body === undefined ? {} : { "content-type": "application/json" }),
-              ...headers,
-            },
-            ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-            ...(signal ? { signal } : {}),
-          }),
-          base,
-          signal,
-        );
-        if (response.ok) return (await bodyOf(response)) as T;
-        throw await problem(response);
+        return await ask();
       } catch (error) {
         if (once || attempt >= attempts || !(error instanceof ConvokeError) || !error.retryable) throw error;
         const asked = error instanceof Patience ? error.retryAfterMs : 0;
         await pause(Math.max(asked, retryMs * 2 ** (attempt - 1) * (0.5 + Math.random())), signal);
       }
     }
+  }
+
+  const send = <T>(method: string, path: string, options: Parameters<Send>[2] = {}) => {
+    const { body, query, headers, signal, sha256 } = options;
+    return insist(async () => {
+      const response = await answered(
+        fetch(base + path + queryString(query), {
+          method,
+          headers: {
+            authorization: `Bearer ${key}`,
+            ...(body === undefined ? {} : { "content-type": "application/json" }),
+            ...headers,
+          },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          ...(signal ? { signal } : {}),
+        }),
+        base,
+        signal,
+      );
+      if (response.ok) return (await bodyOf(response, sha256)) as T;
+      throw await problem(response);
+    }, options);
   };
+
+  const put: Put = (link, body, signal) =>
+    insist(
+      async () => {
+        const { origin } = new URL(link.url);
+        const { headers } = link;
+        const sent = fetch(link.url, { method: "PUT", headers, body, ...(signal ? { signal } : {}) });
+        const response = await answered(sent, origin, signal);
+        if (!response.ok) throw await problem(response);
+      },
+      { signal },
+    );
+
+  return { send, put };
 }
 
 async function answered(asking: Promise<Response>, base: string, signal?: AbortSignal): Promise<Response> {
@@ -97,9 +130,13 @@ async function answered(asking: Promise<Response>, base: string, signal?: AbortS
   }
 }
 
-async function bodyOf(response: Response): Promise<unknown> {
+async function bodyOf(response: Response, sha256?: string): Promise<unknown> {
   try {
-    return response.status === 204 ? undefined : await response.json();
+    if (response.status === 204) return undefined;
+    if (sha256 === undefined) return await response.json();
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    if ((await hashOf(bytes)) !== sha256) throw new Error("The bytes do not match their hash");
+    return JSON.parse(new TextDecoder().decode(bytes));
   } catch (cause) {
     throw new ConvokeError("unreadable", `The answer of ${response.url} was cut off or is not JSON`, {
       retryable: true,
@@ -107,6 +144,12 @@ async function bodyOf(response: Response): Promise<unknown> {
       cause,
     });
   }
+}
+
+/** SHA-256 in hexadecimal digits. */
+export async function hashOf(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const hash = await crypto.subtle.digest("SHA-256", bytes);
+  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** Asking again with the same key is useless. */

@@ -1,9 +1,10 @@
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
-import { BlockPublicAccess, Bucket, BucketEncryption } from "aws-cdk-lib/aws-s3";
+import { BlockPublicAccess, Bucket, BucketEncryption, type CorsRule, HttpMethods } from "aws-cdk-lib/aws-s3";
 import { Duration, RemovalPolicy } from "aws-cdk-lib/core";
 import { Construct } from "constructs";
 import { env } from "../core/config.ts";
+import { uploadPrefix } from "../core/payloads/payloads.ts";
 import type { Environment } from "./environment.ts";
 import { excuse, excuseWildcard } from "./findings.ts";
 
@@ -11,14 +12,20 @@ import { excuse, excuseWildcard } from "./findings.ts";
 export class Payloads extends Construct {
   readonly bucket: Bucket;
 
-  constructor(scope: Construct, id: string, { settings, production }: Environment) {
+  constructor(scope: Construct, id: string, { settings, production, allowedOrigins }: Environment) {
     super(scope, id);
     this.bucket = new Bucket(this, "Bucket", {
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       encryption: BucketEncryption.S3_MANAGED,
       enforceSSL: true,
       versioned: true,
+      cors: corsRules(allowedOrigins),
       lifecycleRules: [
+        {
+          prefix: uploadPrefix,
+          expiration: Duration.seconds(settings.uploadKeptSeconds),
+          noncurrentVersionExpiration: Duration.days(1),
+        },
         {
           // A day more than the journal, whose items may be read until DynamoDB has come round to deleting them.
           expiration: Duration.days(settings.journalKeptSeconds / 86_400 + 1),
@@ -54,4 +61,21 @@ export class Payloads extends Construct {
     );
     fn.addEnvironment(env.bucket, this.bucket.bucketName);
   }
+}
+
+/**
+ * For pages, which put and read by links. A redirect from another origin's API comes with the origin `null`, so reading
+ * names none: the link itself is what opens an object, and no cookie or key is sent with it.
+ */
+function corsRules(allowedOrigins: string[]): CorsRule[] {
+  if (allowedOrigins.length === 0) return [];
+  return [
+    {
+      allowedMethods: [HttpMethods.PUT],
+      allowedOrigins,
+      allowedHeaders: ["content-type", "x-amz-checksum-sha256"],
+      maxAge: 3600,
+    },
+    { allowedMethods: [HttpMethods.GET], allowedOrigins: ["*"] },
+  ];
 }

@@ -119,6 +119,13 @@ export async function run(args: string[], terminal: Terminal): Promise<number> {
         return exit.completed;
       })(options),
     );
+  command("export <job>", "print a job's journal, one entry a line, e.g. for `npm run replay-check`").action(
+    (job: string, options: Common) =>
+      act(async (client, { print, signal }) => {
+        for await (const entry of client.journal(job, { signal })) print(JSON.stringify(entry));
+        return exit.completed;
+      })(options),
+  );
   command("cancel <job>", "cancel a job")
     .option("--reason <text>", "why")
     .action((job: string, options: Common & { reason?: string }) =>

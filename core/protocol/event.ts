@@ -145,6 +145,12 @@ export function valueIn(event: JobEvent): Stored | undefined {
   return "state" in event ? event.state : undefined;
 }
 
+/** The same event with its value kept in another way. */
+export function withValue(event: JobEvent, value: Stored): JobEvent {
+  const name = "input" in event ? "input" : "result" in event ? "result" : "state";
+  return { ...event, [name]: value };
+}
+
 export function isTerminalEvent(event: JobEvent): boolean {
   return event.kind === "job.completed" || event.kind === "job.failed" || event.kind === "job.cancelled";
 }
