@@ -32,7 +32,7 @@ export type SubmitRequest = Timing & {
    * Content with a completed result not older than this, or with a job at work, gives no new job. `bypass` makes a new
    * one that stands for the content from now on.
    */
-  cache?: { ttlSeconds: number } | { bypass: true };
+  cache?: { ttlSeconds?: number; bypass?: boolean };
   /** Content with a job at work gives no new job. */
   singleFlight?: boolean;
   /** Of any number of submits with one key there is one job. */
@@ -172,7 +172,9 @@ function contentOf(
       cache ? "cache" : "single_flight",
       "A message of a conversation always has a job of its own",
     );
-  const ttl = cache && "ttlSeconds" in cache ? cache.ttlSeconds : undefined;
+  if (cache && cache.ttlSeconds === undefined && !cache.bypass)
+    throw invalid("cache.ttl_seconds", "How old may a result be?");
+  const ttl = cache?.bypass ? undefined : cache?.ttlSeconds;
   const wanted = {
     freshSince: ttl === undefined ? undefined : now - ttl * 1000,
     live: singleFlight || ttl !== undefined,

@@ -54,7 +54,7 @@ export function app(door: Door, access: { allowedOrigins: string[]; jwt?: JwtSet
   http.use(
     cors({
       origin: access.allowedOrigins,
-      allowMethods: ["GET", "POST"],
+      allowMethods: ["GET", "POST", "PATCH", "DELETE"],
       allowHeaders: ["Authorization", "Content-Type", "Idempotency-Key"],
       exposeHeaders: ["X-Request-Id", "Idempotent-Replayed", "Retry-After"],
       maxAge: 600,

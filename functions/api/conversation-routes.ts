@@ -29,7 +29,7 @@ export const conversationRoutes: AnyRoute[] = [
     path: "/api/conversations",
     summary: "Lists conversations, newest first",
     access: "jobs:read",
-    query: schemas.conversationsQuery,
+    query: schemas.pageQuery,
     answer: { status: 200, description: "A page of conversations", schema: schemas.conversationPage },
     handle: async ({ principal, query }, { services }) => {
       const page = await services.conversations.list(principal.tenant, query);

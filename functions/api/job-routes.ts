@@ -7,6 +7,7 @@ import { accept } from "./accept.ts";
 import { jobKey, noJob } from "./job-key.ts";
 import { type AnyRoute, route } from "./route.ts";
 import * as schemas from "./schemas.ts";
+import { submitRequest } from "./submit-request.ts";
 import { readUpload } from "./upload.ts";
 
 const jsonSchemas = new WeakMap<AnyJobType, { input: object; result: object }>();
@@ -71,7 +72,7 @@ export const jobRoutes: AnyRoute[] = [
       schema: schemas.acceptedJob,
     },
     handle: async (call, door) => {
-      const { conversation_id, on_busy, input_ref, ...body } = call.body;
+      const { input_ref, ...body } = call.body;
       if ((input_ref === undefined) === (body.input === undefined)) throw oneInput();
       const input = input_ref
         ? {
@@ -80,9 +81,8 @@ export const jobRoutes: AnyRoute[] = [
           }
         : { input: body.input };
       const { place, ...accepted } = await accept(call, door, {
-        ...body,
+        ...submitRequest(call.body),
         ...input,
-        ...(conversation_id ? { conversation: { id: conversation_id, onBusy: on_busy } } : {}),
       });
       return { ...accepted, ...place };
     },
@@ -95,8 +95,8 @@ export const jobRoutes: AnyRoute[] = [
     access: "jobs:read",
     query: schemas.jobsQuery,
     answer: { status: 200, description: "A page of jobs", schema: schemas.jobPage },
-    handle: async ({ principal, query }, { services }) => {
-      const { jobs, cursor } = await services.journal.list(principal.tenant, query);
+    handle: async ({ principal, query: { created_before: createdBefore, ...query } }, { services }) => {
+      const { jobs, cursor } = await services.journal.list(principal.tenant, { ...query, createdBefore });
       return { jobs: jobs.map(jobSummary), next_cursor: cursor ?? null };
     },
   }),

@@ -42,7 +42,7 @@ type Access = "open" | "known" | Scope;
  * Paths are written as OpenAPI writes them: `/api/jobs/{id}`.
  */
 export type Route<P = unknown, Q = unknown, B = unknown> = {
-  method: "get" | "post";
+  method: "get" | "post" | "patch" | "delete";
   path: string;
   /** Other paths that mean the same, kept for clients that know them. */
   aliases?: string[];

@@ -1,8 +1,17 @@
 import { accessRoutes } from "./access-routes.ts";
 import { conversationRoutes } from "./conversation-routes.ts";
 import { jobRoutes } from "./job-routes.ts";
+import { lifecycleRoutes } from "./lifecycle-routes.ts";
 import { payloadRoutes } from "./payload-routes.ts";
 import type { AnyRoute } from "./route.ts";
+import { scheduleRoutes } from "./schedule-routes.ts";
 
 /** Everything that the HTTP API can be asked: mounted by app.ts, documented by openapi.ts. */
-export const routes: AnyRoute[] = [...accessRoutes, ...jobRoutes, ...payloadRoutes, ...conversationRoutes];
+export const routes: AnyRoute[] = [
+  ...accessRoutes,
+  ...jobRoutes,
+  ...lifecycleRoutes,
+  ...payloadRoutes,
+  ...conversationRoutes,
+  ...scheduleRoutes,
+];

@@ -4,10 +4,13 @@ import { idPattern } from "../../core/keys/authenticate.ts";
 import { scopes } from "../../core/keys/keys.ts";
 import { jobStatuses, lanes } from "../../core/protocol/job.ts";
 import type { Json } from "../../core/protocol/json.ts";
+import { overlapPolicies } from "../../core/schedules/schedule.ts";
 
 /** Anything JSON can say. What it must be is up to the job type. */
 export const json = z.custom<Json>().meta({ description: "Any JSON value" });
 const moment = z.string().meta({ format: "date-time", description: "ISO 8601, ends in Z" });
+/** A moment as a caller gives it. */
+const given = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text));
 const id = z.string().regex(idPattern);
 
 /** A whole number in a query string. */
@@ -149,6 +152,8 @@ export const jobPage = z.object({ jobs: z.array(jobSummary), next_cursor: z.stri
 export const jobsQuery = z.strictObject({
   status: z.enum(jobStatuses).optional(),
   type: z.string().max(64).optional(),
+  tag: z.string().max(64).optional(),
+  created_before: given.optional(),
   limit: wholeOr(50, 1, 100),
   cursor: z.string().max(1024).optional(),
 });
@@ -175,15 +180,123 @@ export const upload = z.object({
   input_ref: uploaded,
 });
 
+const longestSeconds = 10 * 365 * 86_400;
+
+/** What a caller may say of any new job. */
+const manner = {
+  title: z.string().trim().min(1).max(200).optional(),
+  priority: z.enum(lanes).optional(),
+  tags: z.array(z.string().min(1).max(64)).max(20).optional(),
+  budget: budget.optional(),
+};
+
 export const submitBody = z.strictObject({
   type: z.string().max(64).meta({ description: "One of GET /api/job-types" }),
   input: z.unknown().optional().meta({ description: "As the job type's input_schema says" }),
   input_ref: uploaded.optional().meta({ description: "Instead of `input`: what was uploaded before" }),
-  title: z.string().trim().min(1).max(200).optional(),
-  priority: z.enum(lanes).optional(),
-  tags: z.array(z.string().min(1).max(64)).max(20).optional(),
+  ...manner,
+  run_at: given.optional().meta({ description: "It does not begin before this" }),
+  delay_seconds: z.int().min(0).max(longestSeconds).optional().meta({ description: "Instead of `run_at`" }),
+  start_by: given.optional().meta({
+    description: "A job that has not begun by then fails with `expired_before_start`",
+  }),
+  start_within_seconds: z
+    .int()
+    .min(1)
+    .max(longestSeconds)
+    .optional()
+    .meta({ description: "Instead of `start_by`" }),
+  depends_on: z.array(id).max(40).optional().meta({
+    description: "Jobs that have to end before this one begins",
+  }),
+  on_dependency_failure: z.enum(["fail", "skip", "continue"]).optional().meta({
+    description:
+      "When one of them does not complete: fail too (the default), end as cancelled, or begin all the same",
+  }),
+  cache: z
+    .strictObject({
+      ttl_seconds: z.int().min(1).max(longestSeconds).optional(),
+      bypass: z.boolean().optional().meta({ description: "A new job, whose result counts from now on" }),
+    })
+    .optional()
+    .meta({
+      description:
+        "A job of the same type, version and input that completed within `ttl_seconds`, or is at work, is the answer",
+    }),
+  single_flight: z.boolean().optional().meta({
+    description: "A job of the same type, version and input that is at work is the answer",
+  }),
   conversation_id: id.optional(),
   on_busy: onBusy,
+});
+
+export const pauseBody = z.strictObject({ reason: z.string().max(500).optional() }).optional();
+
+export const paused = z.object({ job_id: z.string(), status, paused: z.boolean() });
+
+export const forkBody = z
+  .strictObject({
+    after_seq: z.int().min(1).max(999_999_999).optional().meta({
+      description: "The last event that the fork looks back on; without it all of them",
+    }),
+    input: json.optional().meta({ description: "What is different, as a JSON merge patch (RFC 7396)" }),
+    ...manner,
+  })
+  .optional();
+
+export const batchBody = z.strictObject({
+  jobs: z
+    .array(
+      z.strictObject({
+        type: z.string().max(64),
+        input: json,
+        title: manner.title,
+      }),
+    )
+    .min(1)
+    .max(100),
+  max_concurrency: z.int().min(1).max(100).optional().meta({
+    description: "So many at a time; without it all of them",
+  }),
+  ...manner,
+});
+
+const bulk = {
+  type: z.string().max(64).optional(),
+  tag: z.string().min(1).max(64).optional(),
+  created_before: given.optional(),
+  ids: z.array(id).min(1).max(100).optional().meta({ description: "Instead of the other filters" }),
+  limit: z.int().min(1).max(100).default(100).meta({ description: "So many jobs are looked at in one call" }),
+  cursor: z.string().max(1024).optional().meta({ description: "`next_cursor` of the call before" }),
+};
+
+export const bulkCancelBody = z.strictObject({
+  ...bulk,
+  status: z.enum(["scheduled", "pending", "running", "waiting"]).optional(),
+  reason: z.string().max(500).optional(),
+});
+
+export const bulkRetryBody = z.strictObject({
+  ...bulk,
+  status: z.enum(["failed", "cancelled"]).optional().meta({ description: "Without it failed ones" }),
+});
+
+const bulkAnswer = {
+  count: z.number().meta({ description: "Jobs for which it was done" }),
+  skipped: z
+    .array(z.object({ job_id: z.string(), code: z.string(), message: z.string() }))
+    .meta({ description: "Jobs for which it could not be done, and why" }),
+  next_cursor: z
+    .string()
+    .nullable()
+    .meta({ description: "There may be more: ask again with it as `cursor`" }),
+};
+
+export const bulkCancelled = z.object({ job_ids: z.array(z.string()), ...bulkAnswer });
+
+export const bulkRetried = z.object({
+  jobs: z.array(z.object({ job_id: z.string(), retry_of: z.string() })),
+  ...bulkAnswer,
 });
 
 const watch = z
@@ -205,7 +318,10 @@ const accepted = {
   deduplicated: z
     .boolean()
     .optional()
-    .meta({ description: "The job is that of an earlier request with the same idempotency key" }),
+    .meta({
+      description: "The job is that of an earlier request, with the same key or for the same content",
+    }),
+  cached: z.boolean().optional().meta({ description: "The job has completed before: its result is there" }),
   conversation_id: z.string().optional(),
   message_number: z.number().optional(),
   queued_behind: z
@@ -343,7 +459,7 @@ export const conversationQuery = z.strictObject({
   limit: wholeOr(100, 1, 200),
 });
 
-export const conversationsQuery = z.strictObject({
+export const pageQuery = z.strictObject({
   limit: wholeOr(50, 1, 100),
   cursor: z.string().max(1024).optional(),
 });
@@ -376,6 +492,77 @@ export const acceptedMessage = z
     queued_behind: z.array(z.string()),
   })
   .meta({ id: "AcceptedMessage" });
+
+const cron = z.string().max(100).meta({
+  description: "Five fields, or six with seconds first",
+  example: "0 7 * * MON-FRI",
+});
+const timezone = z
+  .string()
+  .max(64)
+  .meta({ description: "A name of the IANA database, such as Europe/Paris" });
+const endAt = z.iso.datetime({ offset: true }).meta({ description: "No moment comes after this one" });
+const overlap = z.enum(overlapPolicies).meta({
+  description:
+    "While the job of the moment before has not ended: no job, a job that begins after it, a job in place of it, or a job beside it",
+});
+const scheduleName = z.string().trim().min(1).max(200);
+const tags = z.array(z.string().min(1).max(64)).max(20);
+
+export const scheduleBody = z.strictObject({
+  name: scheduleName,
+  type: z.string().max(64).meta({ description: "One of GET /api/job-types" }),
+  input: json,
+  cron,
+  timezone: timezone.default("UTC"),
+  end_at: endAt.optional(),
+  overlap: overlap.default("skip"),
+  priority: z.enum(lanes).default("normal"),
+  tags: tags.default([]),
+  budget: budget.optional(),
+});
+
+export const scheduleChange = z.strictObject({
+  name: scheduleName.optional(),
+  type: z.string().max(64).optional(),
+  input: json.optional(),
+  cron: cron.optional(),
+  timezone: timezone.optional(),
+  end_at: endAt.nullable().optional(),
+  overlap: overlap.optional(),
+  priority: z.enum(lanes).optional(),
+  tags: tags.optional(),
+  budget: budget.nullable().optional(),
+});
+
+export const schedule = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    type: z.string(),
+    input: json,
+    cron: z.string(),
+    timezone: z.string(),
+    end_at: moment.nullable(),
+    overlap,
+    paused: z.boolean(),
+    priority: z.enum(lanes),
+    tags: z.array(z.string()),
+    budget: budget.nullable(),
+    next_at: moment.nullable().meta({ description: "Null while it is paused, and when no moment is left" }),
+    last_at: moment.nullable().meta({ description: "When the last job was submitted" }),
+    last_job_id: z.string().nullable(),
+    last_error: failure.nullable().meta({ description: "Why the latest moment gave no job" }),
+    created_at: moment,
+    updated_at: moment,
+  })
+  .meta({ id: "Schedule" });
+
+export const schedulePage = z.object({ schedules: z.array(schedule), next_cursor: z.string().nullable() });
+
+export const deletedSchedule = z.object({ id: z.string(), deleted: z.literal(true) });
+
+export const ranSchedule = z.object({ job_id: z.string(), status, schedule_id: z.string() });
 
 export const problem = z
   .looseObject({
