@@ -17,6 +17,8 @@ const bodies: Record<string, unknown> = {
   "/api/conversations/{id}/messages": { type: "oracle", content: "canary" },
   "/api/conversations/{id}/message": { type: "oracle", content: "canary" },
   "/api/conversations/{id}/message/stream": { type: "oracle", content: "canary" },
+  "/api/schedules": { name: "Daily", type: "oracle", input: { question: "Why?" }, cron: "0 7 * * *" },
+  "/api/schedules/{id}": { name: "Daily" },
   "/api/uploads": { bytes: 1, sha256: "0".repeat(64) },
 };
 
