@@ -67,6 +67,8 @@ function choose(local: boolean) {
     marginMs: pick(15_000, 1_500),
     maxSteps: 500,
     maxHops: 1_000,
+    /** Of jobs that call jobs. */
+    maxDepth: 10,
     /** Claims in a row that recorded nothing. */
     maxStalls: 5,
     maxAgeMs: 7 * day * 1000,

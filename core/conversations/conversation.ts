@@ -111,6 +111,18 @@ export function retakeMessage(
   };
 }
 
+/** Another job carries on at the place of this one. */
+export function continueJob(
+  conversation: ConversationRecord,
+  jobId: string,
+  nextJobId: string,
+  at: Millis,
+): ConversationWrite {
+  const { activeJobId, version } = conversation;
+  const active = activeJobId === jobId ? { activeJobId: nextJobId } : {};
+  return { record: { ...conversation, ...active, updatedAt: at, version: version + 1 }, messages: [] };
+}
+
 /** How a job ended, as its conversation sees it. */
 export type Outcome =
   | { end: "completed"; reply?: { content: string; data: JsonObject }; title?: string }

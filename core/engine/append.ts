@@ -11,10 +11,11 @@ export type Decision = {
   along?: (next: JobRecord) => Promise<Along> | Along;
 };
 
+/** `absorbed` are the entries of others that stood in the way, in their order. */
 export type AppendOutcome =
-  | { end: "appended"; job: JobRecord; entry: Entry }
+  | { end: "appended"; job: JobRecord; entry: Entry; absorbed: Entry[] }
   /** The decision was to write nothing. */
-  | { end: "nothing"; job: JobRecord }
+  | { end: "nothing"; job: JobRecord; absorbed: Entry[] }
   /** An entry that the caller may not pass stands in its place. */
   | { end: "overtaken"; entry: Entry };
 
@@ -50,6 +51,7 @@ export async function append(
   passable: (entry: Entry) => boolean = isSignal,
 ): Promise<AppendOutcome> {
   const { journal, now, newId, random, sleep } = services;
+  const absorbed: Entry[] = [];
   let state = job;
   let decision = await decide(state);
   // One token and moment for one place: a try whose answer got lost may still arrive after the next one.
@@ -57,7 +59,7 @@ export async function append(
   let at = now();
   let silent: unknown;
   for (let attempt = 1; attempt <= tries; attempt += 1) {
-    if (!decision || decision.events.length === 0) return { end: "nothing", job: state };
+    if (!decision || decision.events.length === 0) return { end: "nothing", job: state, absorbed };
     const entry: Entry = {
       tenant: state.tenant,
       jobId: state.jobId,
@@ -73,7 +75,7 @@ export async function append(
     try {
       along = await decision.along?.(next);
       const written = await journal.append(entry, along);
-      if (written.end === "stored") return { end: "appended", job: along?.head ?? next, entry };
+      if (written.end === "stored") return { end: "appended", job: along?.head ?? next, entry, absorbed };
       if (written.end === "conversation changed") continue;
       standing = written.entry;
     } catch (error) {
@@ -86,8 +88,9 @@ export async function append(
       );
       if (!standing) continue;
     }
-    if (standing.token === token) return { end: "appended", job: along?.head ?? next, entry };
+    if (standing.token === token) return { end: "appended", job: along?.head ?? next, entry, absorbed };
     if (!passable(standing)) return { end: "overtaken", entry: standing };
+    absorbed.push(standing);
     state = applyEntry(state, standing);
     decision = await decide(state);
     token = newId();

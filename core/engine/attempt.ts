@@ -1,17 +1,40 @@
-import { store } from "../payloads/payloads.ts";
+import { load, store } from "../payloads/payloads.ts";
 import { failureOf, StepFailed } from "../protocol/error.ts";
 import type { JobEvent } from "../protocol/event.ts";
 import type { Failure, JobKey, Usage } from "../protocol/job.ts";
 import type { Json, Millis } from "../protocol/json.ts";
 import type { Services } from "../services.ts";
 import { type Logger, type RetryStrategy, type StepOutcome, toMillis } from "./context.ts";
+import { idempotencyKey } from "./ids.ts";
 import { patiently } from "./patience.ts";
 import { place } from "./place.ts";
 import { backoff } from "./retry.ts";
-import { idempotencyKey, type Operation, type Outcome, PaidFailure } from "./run.ts";
+import type { Operation, StepCall } from "./run.ts";
 
-/** How an attempt ended: for the journal, and for the job function unless it will be tried again. */
-export type Settled = { operation: Operation; event: JobEvent; outcome?: Outcome; bytes: number };
+/** How an attempt ended. `value` is the result, which the event may only refer to. */
+export type Settled = { operation: Operation; event: JobEvent; value?: Json; bytes: number };
+
+/** A call that had an answer, and therefore its price, but not one that will do. */
+export class PaidFailure extends Error {
+  readonly usage: Usage;
+  constructor(cause: unknown, usage: Usage) {
+    super("The answer will not do", { cause });
+    this.usage = usage;
+  }
+}
+
+/** What a retry strategy is given when a worker died over an attempt that may be made at most once. */
+class StepInterruptedError extends StepFailed {
+  constructor(path: string) {
+    super(
+      "step_interrupted",
+      `The worker of step "${path}" died, or its time was up, before the step had ended`,
+      {
+        retryable: true,
+      },
+    );
+  }
+}
 
 /**
  * Stands around every call of a step's function. The journal knows intents and outcomes, not calls: the testing kit
@@ -40,8 +63,8 @@ export async function attemptStep(
   interrupt: AbortController,
   { logger, remainingMs, around }: { logger: Logger; remainingMs: Millis; around?: Around },
 ): Promise<Settled> {
-  const { path, attempt } = operation;
-  const { config, perform } = operation.call!;
+  const { path, attempt, checks, checked } = operation;
+  const { config, perform } = stepCall(operation);
   const { signal } = interrupt;
   const interrupted = new Promise<never>((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
@@ -56,7 +79,10 @@ export async function attemptStep(
         interrupt.abort(new StepFailed("step_timeout", message, { retryable: true }));
       });
     }
-    const call = async () => perform!({ attempt, logger, signal, idempotencyKey: idempotencyKey(job, path) });
+    const step = { attempt, logger, signal, idempotencyKey: idempotencyKey(job, path) };
+    const state = checked && (await patiently(services, () => load(services.payloads, checked)));
+    const elapsedMs = () => services.now() - (operation.startedAt ?? services.now());
+    const call = async () => perform(step, { state, checks, elapsedMs });
     const performed = place.run({ jobId: job.jobId, step: path }, () => {
       const { tenant, jobId } = job;
       return around ? around({ tenant, jobId, step: path, attempt }, call) : call();
@@ -74,9 +100,9 @@ async function completed(
   services: AttemptServices,
   job: JobKey,
   operation: Operation,
-  { result, ...rest }: StepOutcome,
+  { result, againInMs, ...rest }: StepOutcome,
 ): Promise<Settled> {
-  const { path, attempt } = operation;
+  const { path: step, attempt } = operation;
   try {
     // What the job is given now is what a replay will give it: the value after its journey through JSON.
     const json = serializable(result);
@@ -84,28 +110,46 @@ async function completed(
     const stored = await patiently(services, () =>
       store(services.payloads, job, json.value, services.settings),
     );
-    return {
-      operation,
-      event: { kind: "step.completed", step: path, attempt, result: stored, ...rest },
-      outcome: { ok: true, value: json.value, ...rest },
-      bytes: "ref" in stored ? 0 : json.bytes,
-    };
+    const bytes = "ref" in stored ? 0 : json.bytes;
+    if (againInMs !== undefined) {
+      const retryAt = services.now() + againInMs;
+      const event = { kind: "condition.checked", step, attempt, state: stored, retryAt } as const;
+      return { operation, event, bytes };
+    }
+    const event = { kind: "step.completed", step, attempt, result: stored, ...rest } as const;
+    return { operation, event, value: json.value, bytes };
   } catch (error) {
     throw rest.usage ? new PaidFailure(error, rest.usage) : error;
   }
 }
 
-function failed({ settings, random, now }: AttemptServices, operation: Operation, thrown: unknown): Settled {
+/** An attempt that a dead worker left behind has failed, where it may be made at most once. */
+export function interrupted(
+  services: Pick<AttemptServices, "settings" | "random" | "now">,
+  operation: Operation,
+): Settled {
+  return failed(services, operation, new StepInterruptedError(operation.path));
+}
+
+function failed(
+  { settings, random, now }: Pick<AttemptServices, "settings" | "random" | "now">,
+  operation: Operation,
+  thrown: unknown,
+): Settled {
   const [error, usage] = thrown instanceof PaidFailure ? [thrown.cause, thrown.usage] : [thrown];
   const { path, attempt } = operation;
   const failure = recordable(failureOf(error, { step: path, attempt }));
   const event = { kind: "step.failed", step: path, attempt, failure, ...paid(usage) } as const;
   const bytes = Buffer.byteLength(JSON.stringify(failure));
-  const strategy = operation.call!.config.retryStrategy ?? backoff(settings, random);
+  const strategy = stepCall(operation).config.retryStrategy ?? backoff(settings, random);
   const delayMs = retryDelay(strategy, error, operation.failures + 1);
-  return delayMs === undefined
-    ? { operation, event, outcome: { ok: false, failure }, bytes }
-    : { operation, event: { ...event, retryAt: now() + delayMs }, bytes };
+  const retry = delayMs === undefined ? {} : { retryAt: now() + delayMs };
+  return { operation, event: { ...event, ...retry }, bytes };
+}
+
+function stepCall({ path, call }: Operation): StepCall {
+  if (call?.kind === "step") return call;
+  throw new Error(`"${path}" is no step that the job function has asked for`);
 }
 
 function paid(usage: Usage | undefined): { usage?: Usage } {

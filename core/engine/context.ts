@@ -1,6 +1,7 @@
+import type * as z from "zod";
 import type { ModelAnswer, ModelRequest } from "../models/model.ts";
-import type { JobKey, Progress, Usage } from "../protocol/job.ts";
-import type { Json, Millis } from "../protocol/json.ts";
+import type { Budget, JobKey, Progress, Usage } from "../protocol/job.ts";
+import type { Json, JsonObject, Millis } from "../protocol/json.ts";
 
 /** At least one field. @see the AWS Lambda durable functions SDK, whose shape this is. */
 export type Duration = { days?: number; hours?: number; minutes?: number; seconds?: number };
@@ -21,11 +22,80 @@ export type RetryStrategy = (
   attempt: number,
 ) => { shouldRetry: false } | { shouldRetry: true; delay?: Duration };
 
-export type StepConfig = {
+/**
+ * How a value becomes the text that the journal keeps, and a value again. Without one it is JSON, and what is large is
+ * moved to the payload store by itself.
+ */
+export type Serdes<T> = {
+  serialize(value: T | undefined, context: SerdesContext): Promise<string | undefined>;
+  deserialize(data: string | undefined, context: SerdesContext): Promise<T | undefined>;
+};
+
+/** Where the value stands: the path of its step, and its job. The names are AWS's. */
+export type SerdesContext = { entityId: string; durableExecutionArn: string };
+
+export type StepConfig<T = unknown> = {
   retryStrategy?: RetryStrategy;
   /** A step that takes longer is aborted and counts as failed. */
   timeout?: Duration;
+  /**
+   * What becomes of an attempt whose worker died: it is begun again (the default), or it counts as failed with the code
+   * `step_interrupted`, and the retry strategy decides.
+   */
+  semantics?: "AT_LEAST_ONCE_PER_RETRY" | "AT_MOST_ONCE_PER_RETRY";
+  serdes?: Serdes<T>;
 };
+
+export type WaitStrategy<T> = (
+  state: T,
+  attempt: number,
+) => { shouldContinue: false } | { shouldContinue: true; delay: Duration };
+
+export type WaitForConditionConfig<T> = {
+  /** What the first check is given. */
+  initialState: T;
+  /** Asked after every check, with the state that it returned. */
+  waitStrategy: WaitStrategy<T>;
+  /** From the first check. One last check is made when it is over; then the failure is `condition_timeout`. */
+  timeout?: Duration;
+  /** For a check that throws. Without it that is final. */
+  retryStrategy?: RetryStrategy;
+  serdes?: Serdes<T>;
+};
+
+export type CallbackConfig<T = unknown> = {
+  /** Without an answer by then the failure is `callback_timeout`. Without a time-out the job's age is the limit. */
+  timeout?: Duration;
+  /** Without a sign of life for so long the failure is `callback_heartbeat_missed`. */
+  heartbeatTimeout?: Duration;
+  serdes?: Pick<Serdes<T>, "deserialize">;
+};
+
+export type AskConfig<S> = {
+  question: string;
+  /** Of the answer. The API refuses what does not fit. */
+  schema: S;
+  /** Ids of the keys or users who may answer; without it everybody who may write jobs of the tenant. */
+  answerers?: string[];
+  deadline?: Duration;
+  /** Is recorded, and so shown to whoever watches, once, when nobody has answered after so long. */
+  reminder?: Duration;
+  /** The answer if nobody has given one by the deadline. Without it the failure is `ask_expired`. */
+  default?: Json;
+};
+
+export type InvokeConfig<I = unknown, R = unknown> = {
+  title?: string;
+  /** A child that takes longer is cancelled, and the failure is `callback_timeout`. */
+  timeout?: Duration;
+  payloadSerdes?: Pick<Serdes<I>, "serialize">;
+  resultSerdes?: Pick<Serdes<R>, "deserialize">;
+};
+
+export type ChildConfig<T> = { serdes?: Serdes<T> };
+
+/** What the job was submitted with, and what is left of it. What is not limited is absent. */
+export type BudgetView = { limits: Budget; left: { steps?: number; tokens?: number; cost_usd?: number } };
 
 export type StepContext = {
   logger: Logger;
@@ -104,7 +174,7 @@ export type Branch<T> =
   | ((ctx: JobContext) => Promise<T>)
   | { name?: string; func: (ctx: JobContext) => Promise<T> };
 
-export type GenerateConfig = StepConfig & {
+export type GenerateConfig = Omit<StepConfig, "serdes"> & {
   /** Longest silence between two tokens. */
   idleTimeout?: Duration;
   /** Tried in this order when the model before it has failed for good; each is a step of its own. */
@@ -129,17 +199,49 @@ export interface JobContext {
   readonly signal: AbortSignal;
 
   /** Runs once to completion, whatever happens: its result is recorded, and a replay is given the record. */
-  step<T>(name: string, fn: (step: StepContext) => Promise<T>, config?: StepConfig): Promise<T>;
+  step<T>(name: string, fn: (step: StepContext) => Promise<T>, config?: StepConfig<T>): Promise<T>;
 
   /** Sleeps without holding a worker. */
   wait(name: string, duration: Duration): Promise<void>;
+
+  /** Checks again and again, without holding a worker between two checks that are far apart. */
+  waitForCondition<T>(
+    name: string,
+    check: (state: T, step: StepContext) => Promise<T>,
+    config: WaitForConditionConfig<T>,
+  ): Promise<T>;
+
+  /** Something that somebody else answers: the promise of the answer, and the id under which it is given. */
+  createCallback<T = string>(name: string, config?: CallbackConfig<T>): Promise<[Promise<T>, string]>;
+  /** The same, with a step that tells somebody of the id. It must succeed before an answer is given. */
+  waitForCallback<T = string>(
+    name: string,
+    submitter: (callbackId: string, step: StepContext) => Promise<void>,
+    config?: CallbackConfig<T> & { retryStrategy?: RetryStrategy },
+  ): Promise<T>;
+  /** A callback that a person answers by filling in a form. */
+  ask<S extends z.ZodType>(name: string, config: AskConfig<S>): Promise<z.output<S>>;
+  ask<T = Json>(name: string, config: AskConfig<JsonObject>): Promise<T>;
+  /** Another job, awaited. What it consumes counts as this one's; a cancel of this one is one of that too. */
+  invoke<R = Json, I = unknown>(
+    name: string,
+    jobType: string,
+    input: I,
+    config?: InvokeConfig<I, R>,
+  ): Promise<R>;
+  /** Ends this job and goes on as a new one with a fresh journal. Never resolves. */
+  continueAsNew(input: unknown): Promise<never>;
 
   /** A model call as a step: usage is recorded, time-outs and cancel abort it. */
   generate(name: string, request: ModelRequest, config?: GenerateConfig): Promise<ModelAnswer>;
   /** The same, with token deltas to those who watch. */
   stream(name: string, request: ModelRequest, config?: GenerateConfig): Promise<ModelAnswer>;
 
-  runInChildContext<T>(name: string, fn: (ctx: JobContext) => Promise<T>): Promise<T>;
+  runInChildContext<T>(
+    name: string,
+    fn: (ctx: JobContext) => Promise<T>,
+    config?: ChildConfig<T>,
+  ): Promise<T>;
   parallel<T>(name: string, branches: Branch<T>[], config?: ConcurrencyConfig): Promise<BatchResult<T>>;
   map<I, T>(
     name: string,
@@ -161,7 +263,15 @@ export interface JobContext {
   degraded(): void;
   /** What the job has consumed so far. */
   usage(): Usage;
+  budget(): BudgetView;
 }
 
 /** What a step leaves behind: its result, and what rides on the event. */
-export type StepOutcome = { result: Json; usage?: Usage; degraded?: boolean; mock?: boolean };
+export type StepOutcome = {
+  result: Json;
+  usage?: Usage;
+  degraded?: boolean;
+  mock?: boolean;
+  /** A condition that does not hold yet is checked again after so long. */
+  againInMs?: Millis;
+};

@@ -1,12 +1,13 @@
-import { type ConversationWrite, endJob, type Outcome } from "../conversations/conversation.ts";
+import { type ConversationWrite, continueJob, endJob, type Outcome } from "../conversations/conversation.ts";
 import type { Along } from "../journal/journal.ts";
 import { store } from "../payloads/payloads.ts";
-import { failureOf } from "../protocol/error.ts";
-import type { JobEvent } from "../protocol/event.ts";
+import { failureOf, Unavailable } from "../protocol/error.ts";
+import type { Entry, JobEvent } from "../protocol/event.ts";
 import type { Failure, JobKey, JobRecord } from "../protocol/job.ts";
 import type { Json, JsonObject } from "../protocol/json.ts";
 import type { Services } from "../services.ts";
 import { recordable } from "./attempt.ts";
+import { answerParent, cancelChildren } from "./children.ts";
 import { wakeDependents } from "./dependencies.ts";
 import type { AnyJobType } from "./job-type.ts";
 import { patiently } from "./patience.ts";
@@ -14,12 +15,14 @@ import { wake } from "./wake.ts";
 
 export type HowItEnds =
   | { end: "completed"; result: Json; degraded: boolean }
+  /** With a fresh journal as another job, which is made in the same transaction. */
+  | { end: "continued"; as: { entry: Entry; head: JobRecord } }
   | { end: "failed"; failure: Failure }
   | { end: "cancelled"; by: string; reason?: string };
 
 type EndingServices = Pick<
   Services,
-  "conversations" | "journal" | "payloads" | "queue" | "settings" | "now" | "sleep" | "random"
+  "conversations" | "journal" | "payloads" | "queue" | "settings" | "now" | "newId" | "sleep" | "random"
 >;
 
 /** The terminal event, and what is written in its transaction. */
@@ -39,14 +42,18 @@ export async function ending(
 ): Promise<Ending> {
   const { conversations, now } = services;
   const { tenant, jobId, inConversation } = job;
+  // The cancel is on record, so this is right whatever becomes of this worker.
+  if (how.end === "cancelled") await cancelChildren(services, job);
   const told = how.end === "completed" ? answer(job, jobType, how.result) : how;
   const event = await terminalEvent(services, job, told.end === "failed" ? told : how);
   let nextInConversation: string | undefined;
+  let ended: JobRecord | undefined;
 
   async function conversationEnd(): Promise<ConversationWrite | undefined> {
     if (!inConversation) return undefined;
     const conversation = await conversations.get(tenant, inConversation.conversationId);
     if (!conversation) return undefined;
+    if (told.end === "continued") return continueJob(conversation, jobId, told.as.head.jobId, now());
     const { write, next } = endJob(conversation, jobId, told, now());
     // Asked again after a lost answer, the conversation may have handed over already.
     nextInConversation = next ?? nextInConversation;
@@ -62,14 +69,30 @@ export async function ending(
   return {
     event,
     along: async (next) => {
+      ended = next;
       const conversation = await conversationEnd();
-      return { head: next, ...(conversation ? { conversation } : {}) };
+      return {
+        head: next,
+        ...(conversation ? { conversation } : {}),
+        ...(how.end === "continued" ? { create: how.as } : {}),
+      };
     },
     // The sweeper would find them all too; the messages are quicker.
     handOver: async () => {
-      await Promise.all([nextTurn(), wakeDependents(services, job)]);
+      await Promise.all([
+        nextTurn(),
+        wakeDependents(services, job),
+        how.end === "continued" ? wake(services, how.as.head) : undefined,
+        event.kind === "job.failed" ? cancelChildren(services, job).catch(unlessSilent) : undefined,
+        ended ? answerParent(services, ended).catch(unlessSilent) : undefined,
+      ]);
     },
   };
+}
+
+/** Whoever waits for this one looks at it now and then. */
+function unlessSilent(error: unknown): void {
+  if (!(error instanceof Unavailable)) throw error;
 }
 
 async function terminalEvent(services: EndingServices, job: JobKey, how: HowItEnds): Promise<JobEvent> {
@@ -78,6 +101,8 @@ async function terminalEvent(services: EndingServices, job: JobKey, how: HowItEn
     const { by, reason } = how;
     return { kind: "job.cancelled", by, ...(reason === undefined ? {} : { reason }) };
   }
+  if (how.end === "continued")
+    return { kind: "job.completed", result: { json: null }, continuedAs: how.as.head.jobId };
   const { payloads, settings } = services;
   const result = await patiently(services, () => store(payloads, job, how.result, settings));
   return { kind: "job.completed", result, ...(how.degraded ? { degraded: true } : {}) };

@@ -1,17 +1,29 @@
 import { load } from "../payloads/payloads.ts";
-import { failureOf, NotFound, TooLarge } from "../protocol/error.ts";
+import { failureOf, NotFound, TooLarge, Unavailable } from "../protocol/error.ts";
 import type { Entry, JobEvent } from "../protocol/event.ts";
 import type { Failure, JobRecord, Progress } from "../protocol/job.ts";
 import type { Json, Millis } from "../protocol/json.ts";
 import { longestDelaySeconds } from "../queue/queue.ts";
 import type { Services } from "../services.ts";
-import { type Around, attemptStep, type Settled, serializable } from "./attempt.ts";
-import { isLate, overBudget, tooManyEvents, tooManySteps } from "./budget.ts";
+import { type Around, attemptStep, interrupted, type Settled, serializable } from "./attempt.ts";
+import { isLate, overBudget, overOwnBudget, stoppedBy, tooManyEvents, tooManySteps } from "./budget.ts";
+import { answerParent, cancelChild, refusal, submitChild, successor } from "./children.ts";
 import type { Logger } from "./context.ts";
+import { continuation, type Submitted } from "./continuation.ts";
 import { DeltaFeed } from "./deltas.ts";
 import { ending, type HowItEnds } from "./ending.ts";
-import type { AnyJobType } from "./job-type.ts";
-import { divergence, replay, settle } from "./replay.ts";
+import type { AnyJobType, Jobs } from "./job-type.ts";
+import { patiently } from "./patience.ts";
+import {
+  firstAttempts,
+  nextDue,
+  openCallbacks,
+  type Plan,
+  planTurn,
+  type Release,
+  startable,
+} from "./plan.ts";
+import { divergence, learn, replay, settle } from "./replay.ts";
 import { type Divergence, type Operation, Run } from "./run.ts";
 import { type Committed, clamped, type Finish, released, Tenure } from "./tenure.ts";
 import { wake } from "./wake.ts";
@@ -43,7 +55,7 @@ export type PassOptions = {
   inCompany?: boolean;
 };
 
-export type EngineServices = Omit<Services, "sockets" | "watches" | "keys" | "deployment">;
+export type EngineServices = Omit<Services, "sockets" | "watches" | "keys">;
 
 /** How long a job function may wait for something that is not a step before it is taken for stuck. */
 const stuckMs = 30_000;
@@ -58,6 +70,7 @@ const entryBytes = 128 * 1024;
 export class LivePass {
   private readonly services: EngineServices;
   private readonly options: PassOptions;
+  private readonly jobs: Jobs;
   private readonly jobType: AnyJobType | undefined;
   private readonly tenure: Tenure;
   private readonly program: Run;
@@ -65,6 +78,11 @@ export class LivePass {
   private readonly running = new Map<Operation, AbortController>();
   private settled: Settled[] = [];
   private bell = Promise.withResolvers<void>();
+  private submitted: Submitted | undefined;
+  private childrenAt = 0;
+  /** Something has been said, by others or by this worker, after which the plan may be another one. */
+  private changed = false;
+  private held = false;
   private pollAt: Millis;
   private renewAt: Millis;
   private flushAt = 0;
@@ -73,15 +91,16 @@ export class LivePass {
   constructor(
     services: EngineServices,
     job: JobRecord,
-    jobType: AnyJobType | undefined,
+    jobs: Jobs,
     options: PassOptions & { deltasWanted: boolean },
   ) {
     const { settings, now, model } = services;
     this.services = services;
-    this.jobType = jobType;
+    this.jobs = jobs;
+    this.jobType = jobs.version(job.type, job.version);
     this.options = options;
     this.tenure = new Tenure(services, job, (by) =>
-      ending(services, this.tenure.job, jobType, { end: "cancelled", by }),
+      ending(services, this.tenure.job, this.jobType, { end: "cancelled", by }),
     );
     this.deltas = new DeltaFeed(job, services.journal);
     this.deltas.wanted = options.deltasWanted;
@@ -111,7 +130,8 @@ export class LivePass {
     } catch (error) {
       // Another pass would meet the same again, so the job ends with what can be recorded.
       if (error instanceof TooLarge) return await this.end([], { end: "failed", failure: failureOf(error) });
-      throw error;
+      if (!(error instanceof NotFound)) throw error;
+      return await this.end([], { end: "failed", failure: { code: "payload_gone", message: error.message } });
     } finally {
       // The sandbox is frozen between invocations: nothing of this pass may wake up in the next one.
       this.interrupt("The pass has ended");
@@ -136,22 +156,20 @@ export class LivePass {
     if (!jobType)
       return this.block({ step: "", message: `This deployment has no ${job.type}@${job.version}` });
     if (!job.blocked && isLate(job, entries, settings, now())) {
-      const stopped = await this.commit([]);
+      const stopped = await this.commit([], () => ({ intents: [] }));
       if (stopped) return stopped;
     }
     const submitted = entries[0]!.events[0]!;
     if (submitted.kind !== "job.submitted")
       throw new Error(`Job ${job.jobId} does not begin with job.submitted`);
-    try {
-      const input = await load(payloads, submitted.input);
-      program.begin((ctx) => jobType.run(ctx, input, { conversations }));
-      await replay(program, payloads, entries);
-    } catch (error) {
-      if (!(error instanceof NotFound)) throw error;
-      return this.end([], { end: "failed", failure: { code: "payload_gone", message: error.message } });
-    }
+    this.submitted = submitted;
+    const input = await load(payloads, submitted.input);
+    program.begin((ctx) => jobType.run(ctx, input, { conversations }));
+    await replay(program, payloads, entries);
     const diverged = divergence(program);
-    return diverged ? this.block(diverged) : undefined;
+    if (diverged) return this.block(diverged);
+    await this.lookAtChildren();
+    return undefined;
   }
 
   private async turns(): Promise<PassEnd> {
@@ -168,67 +186,146 @@ export class LivePass {
    */
   private async turn(): Promise<PassEnd | undefined> {
     const { program } = this;
-    const { now, sleep, settings } = this.services;
-    const events = this.deliver();
-    if (events.length > 0) await settle();
+    this.changed = false;
+    const happened = await this.deliver();
+    if (happened.length > 0) await settle();
     const diverged = program.diverged ?? (program.uncalled() ? divergence(program) : undefined);
     if (diverged) return this.block(diverged);
-    if (program.finished) return this.end(events, this.howItEnds(program.finished));
+    if (program.finished) return this.end(happened, await this.howItEnds(program.finished));
+    const failure = this.failure();
+    if (failure) return this.end(happened, { end: "failed", failure });
 
-    const { outOfTime } = this;
-    const fresh = program.unrecorded();
-    for (const operation of fresh) {
-      if (operation.kind !== "wait") continue;
-      const until = now() + (operation.call?.durationMs ?? 0);
-      events.push(this.record({ kind: "wait.started", step: operation.path, until }));
+    const { intents, release, held } = this.plan(happened, this.tenure.job);
+    this.held = held;
+    if (happened.length === 0 && intents.length === 0) {
+      if (release && this.isReleased(release)) return this.nothingToDo(release);
+      if (!release && !this.newProgress()) return undefined;
     }
-    const starting = outOfTime ? [] : this.startable();
-    const begun = starting.filter(({ attempt }) => attempt === 0).length;
-    const { job } = this.tenure;
-    const failure = tooManySteps(job, begun, settings) ?? tooManyEvents(job, settings);
-    if (failure) return this.end(events, { end: "failed", failure });
-    if (starting.length > 0) {
-      const steps = starting.map(({ path, attempt }) => ({ step: path, attempt: attempt + 1 }));
-      events.push({ kind: "step.started", steps });
-    }
-    const release = starting.length === 0 && this.idle ? this.release() : undefined;
-    if (release) return this.letGo(events, release);
-    if (events.length === 0 && !this.newProgress()) return undefined;
-    const stopped = await this.commit(events);
+    return this.carryOut(happened, (job) => this.plan(happened, job));
+  }
+
+  private plan(happened: JobEvent[], job: JobRecord): Plan {
+    const { program, outOfTime, idle, jobs } = this;
+    const { settings, now } = this.services;
+    const refuse = (child: Parameters<typeof refusal>[2]) => refusal(jobs, job, child, settings);
+    return planTurn(job, happened, { program, settings, now: now(), outOfTime, idle, refusal: refuse });
+  }
+
+  /** Commits what happened and what follows from it, then does the latter. */
+  private async carryOut(happened: JobEvent[], plan: (job: JobRecord) => Plan): Promise<PassEnd | undefined> {
+    const { now, sleep, settings } = this.services;
+    let planned: Plan = { intents: [], starting: [], held: false };
+    const stopped = await this.commit(happened, (job) => {
+      planned = plan(job);
+      const { intents, release } = planned;
+      return { intents, ...(release ? { finish: finishOf(release) } : {}) };
+    });
     if (stopped) return stopped;
+    this.held = planned.held;
+    for (const event of planned.intents) this.program.record(event, now());
+    if (planned.release) return this.letGo(planned.release);
     // After a long pause a successor may have finished what would begin here.
     while (this.tenure.leaseIsOver && !(await this.tenure.renew())) {
       const end = await this.poll();
       if (end) return end;
       await sleep(settings.deltaFlushMs);
     }
-    for (const operation of starting) this.start(operation);
+    for (const operation of planned.starting) this.start(operation);
+    for (const event of planned.intents) await this.followUp(event);
     return undefined;
   }
 
-  /** Gives the job function what has settled and what is due, and returns it for the journal. */
-  private deliver(): JobEvent[] {
+  /** What follows from a callback's event. */
+  private async followUp(event: JobEvent): Promise<void> {
+    if (event.kind !== "callback.created" && event.kind !== "callback.expired") return;
+    const { services, program } = this;
+    const operation = program.find(event.step)!;
+    const childId = operation.call?.kind === "callback" ? operation.call.child?.jobId : undefined;
+    if (operation.outcome) this.changed = true;
+    else if (childId) await patiently(services, () => this.submitChild(operation));
+    if (event.kind === "callback.expired" && childId) await cancelChild(services, this.tenure.job, childId);
+  }
+
+  private async submitChild({ call }: Operation): Promise<void> {
+    if (call?.kind !== "callback" || !call.child) return;
+    const { id, child } = call;
+    await submitChild(this.services, this.jobs, this.tenure.job, this.submitted!.by, { id, child });
+  }
+
+  /** Children say when they have ended. This finds out when that, or their beginning, got lost. */
+  private async lookAtChildren(): Promise<void> {
+    const { services, tenure, program } = this;
+    const { tenant } = tenure.job;
+    this.childrenAt = services.now() + services.settings.sweepSeconds * 1000;
+    for (const { childJobId, decided, step } of openCallbacks(tenure.job, program)) {
+      if (childJobId === undefined || decided) continue;
+      try {
+        const child = await successor(services, { tenant, jobId: childJobId });
+        if (child) await answerParent(services, child);
+        else await this.submitChild(program.find(step)!);
+      } catch (error) {
+        if (!(error instanceof Unavailable)) throw error; // the next look may find it
+      }
+    }
+  }
+
+  /** Takes in what others have written. */
+  private async learn(): Promise<void> {
+    const { services, program, tenure } = this;
+    for (const entry of tenure.takeSignals()) {
+      await patiently(services, () => learn(program, services.payloads, entry));
+      this.changed = true;
+    }
+  }
+
+  /** What ends the job instead of its next step. */
+  private failure(): Failure | undefined {
+    const { settings, now } = this.services;
+    const { job } = this.tenure;
+    const starting = this.outOfTime || job.paused ? [] : startable(this.program, now());
+    const begun = firstAttempts(starting);
+    const over = starting.length > 0 ? overOwnBudget(job, begun, now()) : undefined;
+    return tooManySteps(job, begun, settings) ?? tooManyEvents(job, settings) ?? stoppedBy(job, over);
+  }
+
+  /** Gives the job function what has settled, what is due and what has been decided, and returns it for the journal. */
+  private async deliver(): Promise<JobEvent[]> {
     const { now } = this.services;
+    const { program } = this;
     const events: JobEvent[] = [];
-    for (const { operation, event, outcome } of this.takeSettled()) {
-      events.push(this.record(event));
-      if (outcome) this.program.deliver(operation, outcome);
+    const given: Operation[] = [];
+    const record = (event: JobEvent, value?: Json) => {
+      events.push(event);
+      const operation = program.record(event, now(), value);
+      if (operation) given.push(operation);
+    };
+    this.surfaceInterrupted();
+    for (const { event, value } of this.takeSettled()) record(event, value);
+    for (const { state, path, outcome, dueAt } of program.wanted()) {
+      const isOver = outcome !== undefined || (dueAt !== undefined && dueAt <= now());
+      if (state === "waiting" && isOver) record({ kind: "wait.ended", step: path });
     }
-    for (const operation of this.program.wanted()) {
-      if (operation.state !== "waiting" || operation.dueAt! > now()) continue;
-      events.push(this.record({ kind: "wait.ended", step: operation.path }));
-      this.program.deliver(operation, { ok: true, value: null });
-    }
+    await program.give(given);
     return events;
   }
 
-  private record(event: JobEvent): JobEvent {
-    this.program.record(event);
-    return event;
+  /** What may be attempted at most once and was left behind by a dead worker has failed. */
+  private surfaceInterrupted(): void {
+    for (const operation of this.program.wanted()) {
+      const { call, state, inFlight } = operation;
+      if (state !== "running" || inFlight || call?.kind !== "step") continue;
+      if (call.config.semantics !== "AT_MOST_ONCE_PER_RETRY") continue;
+      operation.inFlight = true;
+      this.settled.push(interrupted(this.services, operation));
+    }
   }
 
-  private howItEnds(finished: NonNullable<Run["finished"]>): HowItEnds {
+  private async howItEnds(finished: NonNullable<Run["finished"]>): Promise<HowItEnds> {
     if (!finished.ok) return { end: "failed", failure: failureOf(finished.error) };
+    if (finished.continues) {
+      const { services, jobs, tenure, submitted } = this;
+      return continuation(services, jobs, tenure.job, submitted!, finished.value);
+    }
     const result: { value: Json } | { failure: Failure } = serializable(finished.value);
     if ("failure" in result) return { end: "failed", failure: result.failure };
     return { end: "completed", result: result.value, degraded: this.program.degraded };
@@ -243,49 +340,10 @@ export class LivePass {
     return this.running.size === 0 && this.settled.length === 0;
   }
 
-  /** Steps whose next attempt may begin now: new ones, retries that are due, and what a dead worker left behind. */
-  private startable(): Operation[] {
-    const moment = this.services.now();
-    const busy = new Set([...this.running.keys(), ...this.settled.map(({ operation }) => operation)]);
-    return this.program
-      .wanted()
-      .filter(
-        (operation) =>
-          operation.kind === "step" &&
-          operation.call !== undefined &&
-          !busy.has(operation) &&
-          (operation.state === "new" ||
-            operation.state === "running" ||
-            (operation.state === "retrying" && operation.dueAt! <= moment)),
-      );
-  }
-
-  /** The next moment at which something is due. */
-  private nextDue(states: Operation["state"][]): Millis | undefined {
-    let next: Millis | undefined;
-    for (const { state, dueAt } of this.program.wanted()) {
-      if (states.includes(state) && dueAt !== undefined && dueAt < (next ?? Number.POSITIVE_INFINITY))
-        next = dueAt;
-    }
-    return next;
-  }
-
-  /** Whether an idle job lets its worker go, and until when. */
-  private release(): (JobEvent & { kind: "job.released" }) | undefined {
-    const { now, settings } = this.services;
-    const { outOfTime } = this;
-    if (outOfTime && this.startable().length > 0) {
-      return { kind: "job.released", reason: "out_of_time", wakeAt: now() };
-    }
-    const due = this.nextDue(["waiting", "retrying"]);
-    if (due === undefined || (due - now() <= settings.waitInPlaceMs && !outOfTime)) return undefined;
-    return { kind: "job.released", reason: "parked", wakeAt: due };
-  }
-
   private start(operation: Operation): void {
     const interrupt = new AbortController();
     this.running.set(operation, interrupt);
-    this.record({ kind: "step.started", steps: [{ step: operation.path, attempt: operation.attempt + 1 }] });
+    operation.inFlight = true;
     const { logger, deadline, around } = this.options;
     const { job } = this.tenure;
     void attemptStep(this.services, job, operation, interrupt, {
@@ -317,10 +375,12 @@ export class LivePass {
   private async news(): Promise<PassEnd | undefined> {
     const { now, sleep, settings } = this.services;
     for (;;) {
+      if (this.changed) return undefined;
+      const { outOfTime, held, program } = this;
+      const { job } = this.tenure;
       // A retry that is due begins in the next pass when there is no time left in this one.
-      const { outOfTime } = this;
-      if (outOfTime && this.idle && this.nextDue(["retrying"]) !== undefined) return undefined;
-      const due = this.nextDue(outOfTime ? ["waiting"] : ["waiting", "retrying"]);
+      if (outOfTime && this.idle && nextDue(job, program, true) !== undefined) return undefined;
+      const due = nextDue(job, program, !outOfTime && !held);
       if (this.idle && due === undefined) {
         this.quietSince ??= now();
         if (now() - this.quietSince >= stuckMs) return this.stuck();
@@ -363,6 +423,8 @@ export class LivePass {
     const { overtakenBy, deltasWanted } = await this.tenure.look();
     this.deltas.wanted = deltasWanted ?? this.deltas.wanted;
     if (overtakenBy !== undefined) return { end: "overtaken", by: overtakenBy };
+    await this.learn();
+    if (this.services.now() >= this.childrenAt) await this.lookAtChildren();
     const { cancelRequested } = this.tenure.job;
     if (!cancelRequested) return undefined;
     this.interrupt("The job has been cancelled");
@@ -385,35 +447,44 @@ export class LivePass {
     return progress && { ...progress, completed_steps: progress.total_steps, percentage: 100 };
   }
 
-  private async commit(events: JobEvent[], finish?: Finish): Promise<PassEnd | undefined> {
-    const isCompleted = finish?.event.kind === "job.completed";
-    const progress = isCompleted ? this.fullProgress() : this.newProgress();
+  /** @param then - what follows from what happened, in view of the job as its journal has it. */
+  private async commit(
+    happened: JobEvent[],
+    then: (job: JobRecord) => { intents: JobEvent[]; finish?: Finish },
+  ): Promise<PassEnd | undefined> {
+    const [full, next] = [this.fullProgress(), this.newProgress()];
     this.program.progress = undefined;
-    const shown = progress ? withProgress(events, finish, progress) : { events, finish };
-    const committed = await this.tenure.commit(shown.events, shown.finish);
+    const committed = await this.tenure.commit((job) => {
+      const { intents, finish } = then(job);
+      const progress = finish?.event.kind === "job.completed" ? full : next;
+      const events = [...happened, ...intents];
+      return progress ? withProgress(events, finish, progress) : { events, ...(finish ? { finish } : {}) };
+    }, happened);
     // An entry that found its place free has seen that nobody else wrote.
     this.pollAt = this.services.now() + this.services.settings.cancelPollMs;
+    await this.learn();
     return stopped(committed);
   }
 
-  private async letGo(events: JobEvent[], release: JobEvent & { kind: "job.released" }): Promise<PassEnd> {
-    const { now, queue, journal } = this.services;
+  /** It was parked like this before: an early message, not worth an entry. */
+  private isReleased({ reason }: Release): boolean {
     const { job, claimed } = this.tenure;
-    const { reason, wakeAt } = release;
-    // Nothing new since the last time it was parked: an early message, not worth an entry.
-    if (!claimed && events.length === 0 && job.status === "waiting" && !job.blocked && reason === "parked") {
-      // Whoever sent it may have moved the moment at which the sweeper looks.
-      if (job.due !== undefined && job.due < wakeAt) await journal.postpone({ ...job, due: job.due }, wakeAt);
-      return { end: "nothing to do" };
-    }
-    const stopped = await this.commit(events, {
-      event: release,
-      along: (next) => ({ head: released(next, wakeAt) }),
-    });
-    if (stopped) return stopped;
+    return !claimed && job.status === "waiting" && !job.blocked && reason !== "out_of_time";
+  }
+
+  private async nothingToDo({ wakeAt }: Release): Promise<PassEnd> {
+    const { job } = this.tenure;
+    // Whoever sent the message may have moved the moment at which the sweeper looks.
+    if (job.due !== undefined && job.due < wakeAt)
+      await this.services.journal.postpone({ ...job, due: job.due }, wakeAt);
+    return { end: "nothing to do" };
+  }
+
+  private async letGo({ reason, wakeAt }: Release): Promise<PassEnd> {
+    const { now, queue } = this.services;
     const delaySeconds = Math.max(0, Math.ceil((wakeAt - now()) / 1000));
     if (delaySeconds <= longestDelaySeconds) await wake({ queue }, this.tenure.job, delaySeconds);
-    return reason === "parked" ? { end: "parked", wakeAt } : { end: "out of time" };
+    return reason === "out_of_time" ? { end: "out of time" } : { end: "parked", wakeAt };
   }
 
   /** Time is nearly up and a step is still running: its attempt is left behind, the next pass begins a new one. */
@@ -421,12 +492,16 @@ export class LivePass {
     this.interrupt("The invocation's time is up");
     for (;;) {
       const events = this.takeSettled().map(({ event }) => event);
-      if (this.settled.length === 0) {
-        const wakeAt = this.services.now();
-        return this.letGo(events, { kind: "job.released", reason: "out_of_time", wakeAt });
-      }
-      const stopped = await this.commit(events);
-      if (stopped) return stopped;
+      const isLast = this.settled.length === 0;
+      const wakeAt = this.services.now();
+      const release: Release = { kind: "job.released", reason: "out_of_time", wakeAt };
+      const end = await this.carryOut(events, () => ({
+        intents: [],
+        starting: [],
+        held: false,
+        ...(isLast ? { release } : {}),
+      }));
+      if (end) return end;
     }
   }
 
@@ -459,7 +534,7 @@ export class LivePass {
     const conclusion = await ending(this.services, this.tenure.job, this.jobType, how);
     let stopped: PassEnd | undefined;
     try {
-      stopped = await this.commit(events, conclusion);
+      stopped = await this.commit(events, () => ({ intents: [], finish: conclusion }));
     } catch (error) {
       // E.g. an answer that its conversation cannot hold. The outcomes before it can be recorded all the same.
       if (!(error instanceof TooLarge) || how.end !== "completed") throw error;
@@ -469,6 +544,10 @@ export class LivePass {
     await conclusion.handOver();
     return { end: "finished", status: this.tenure.job.status };
   }
+}
+
+function finishOf(release: Release): Finish {
+  return { event: release, along: (next) => ({ head: released(next, release.wakeAt) }) };
 }
 
 function stopped(committed: Committed): PassEnd | undefined {

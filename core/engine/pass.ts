@@ -33,8 +33,7 @@ export async function pass(
   if (options.inCompany && job.stalls >= deathsInCompany) return { end: "to run alone", job };
   const hold = job.hops > 0 || job.cancelRequested ? undefined : await heldBack(services, job);
   if (hold?.end === "held") return wait(services, job, hold);
-  const jobType = jobs.version(job.type, job.version);
-  return new LivePass(services, job, jobType, { ...options, deltasWanted }).run(entries, hold);
+  return new LivePass(services, job, jobs, { ...options, deltasWanted }).run(entries, hold);
 }
 
 /** The living worker sees a cancel within seconds and ends the job with what it has. It is given that time. */

@@ -1,7 +1,7 @@
 import { load, type Payloads } from "../payloads/payloads.ts";
-import type { Entry, JobEvent } from "../protocol/event.ts";
+import { type Entry, type Recorded, recorded } from "../protocol/event.ts";
 import type { Json } from "../protocol/json.ts";
-import type { Divergence, Run } from "./run.ts";
+import type { Divergence, Operation, Run } from "./run.ts";
 
 /**
  * Gives a job function what its journal holds, in the order in which it was given live: what was committed together
@@ -10,29 +10,32 @@ import type { Divergence, Run } from "./run.ts";
  */
 export async function replay(program: Run, payloads: Payloads, entries: Entry[]): Promise<void> {
   await settle();
-  for (const { events } of entries) {
-    const values = await Promise.all(events.map((event) => resultOf(payloads, event)));
-    let delivered = false;
-    for (const [index, event] of events.entries()) {
-      const operation = program.record(event);
-      if (!operation) continue;
-      delivered = true;
-      if (event.kind === "step.failed") program.deliver(operation, { ok: false, failure: event.failure });
-      else program.deliver(operation, { ok: true, value: values[index]!, ...besides(event) });
-    }
-    if (delivered) await settle();
+  for (const entry of entries) {
+    const settled = await learn(program, payloads, entry);
+    if (settled.length === 0) continue;
+    await program.give(settled);
+    await settle();
   }
   program.replaying = false;
 }
 
-async function resultOf(payloads: Payloads, event: JobEvent): Promise<Json> {
-  return event.kind === "step.completed" ? load(payloads, event.result) : null;
+/**
+ * Records what an entry says, with the values that are kept elsewhere.
+ * @returns the operations whose outcome the job function is given here.
+ */
+export async function learn(
+  program: Run,
+  payloads: Pick<Payloads, "get">,
+  entry: Entry,
+): Promise<Operation[]> {
+  const events = recorded(entry);
+  const values = await Promise.all(events.map((event) => resultOf(payloads, event)));
+  return events.flatMap((event, index) => program.record(event, event.at, values[index]) ?? []);
 }
 
-function besides(event: JobEvent) {
-  if (event.kind !== "step.completed") return {};
-  const { usage, mock, degraded } = event;
-  return { usage, mock, degraded };
+async function resultOf(payloads: Pick<Payloads, "get">, event: Recorded): Promise<Json> {
+  if (event.kind !== "step.completed" && event.kind !== "callback.completed") return null;
+  return event.result ? load(payloads, event.result) : null;
 }
 
 /** Whether the job function goes another way than its journal. It may lag behind, awaiting something else. */

@@ -1,55 +1,76 @@
-import { createHash } from "node:crypto";
-import type { CallOptions, Model, ModelAnswer, ModelRequest } from "../models/model.ts";
+import type { Model } from "../models/model.ts";
 import { StepError, StepFailed } from "../protocol/error.ts";
 import type { JobEvent } from "../protocol/event.ts";
 import {
+  type Ask,
   addUsage,
+  type Budget,
   type Failure,
   type JobRecord,
   noUsage,
   type Progress,
+  type Stored,
   type Usage,
 } from "../protocol/job.ts";
 import type { Json, Millis } from "../protocol/json.ts";
-import { runBatch } from "./batch.ts";
-import {
-  type BatchResult,
-  type ConcurrencyConfig,
-  type Duration,
-  type GenerateConfig,
-  type JobContext,
-  type Logger,
-  type StepConfig,
-  type StepContext,
-  type StepOutcome,
-  toMillis,
-} from "./context.ts";
+import type { JobContext, Logger, StepConfig, StepContext, StepOutcome } from "./context.ts";
+import { jobContext } from "./job-context.ts";
 import { place } from "./place.ts";
 
 /** What the journal knows of one path, and what the job function waits for at it. */
 export type Operation = {
   path: string;
-  kind: "step" | "wait";
+  kind: Asked["kind"];
   /** The last attempt that began; 0 before the first. */
   attempt: number;
   /** Attempts that failed. An attempt that a dead worker left behind is none. */
   failures: number;
+  /** How often a condition did not hold, and what the last check returned. */
+  checks: number;
+  checked?: Stored;
   state: "new" | "running" | "retrying" | "waiting" | "settled";
+  /** When the first attempt began. */
+  startedAt?: Millis;
   /** When a retry or a wait is due. */
   dueAt?: Millis;
+  /** This worker is at it, or has an outcome that is not on record yet. */
+  inFlight?: boolean;
+  ask?: Ask;
+  /** Known from its decision on, given to the job function once it is `settled`. */
   outcome?: Outcome;
   /** Its branch is no longer waited for: it may end, and begins no more. */
   abandoned?: true;
+  /** Taken over from another job's journal: given when it is asked for, and not missed when it is not. */
+  inherited?: true;
   /** Present once the job function has called it. */
   call?: Call;
 };
 
-type Call = {
-  perform?: (step: StepContext) => Promise<StepOutcome>;
-  config: StepConfig;
-  durationMs?: Millis;
-  settle: (outcome: Outcome) => void;
+/** What a job function asks for. */
+export type Asked = StepCall | WaitCall | CallbackCall;
+
+export type StepCall = {
+  kind: "step";
+  config: Omit<StepConfig, "serdes">;
+  perform: (step: StepContext, before: Before) => Promise<StepOutcome>;
 };
+/** What earlier checks of a condition have left behind. */
+export type Before = { state: Json | undefined; checks: number; elapsedMs: () => Millis };
+
+type WaitCall = { kind: "wait"; durationMs: Millis };
+
+export type CallbackCall = {
+  kind: "callback";
+  id: string;
+  timeoutMs?: Millis;
+  heartbeatMs?: Millis;
+  ask?: Ask;
+  reminderMs?: Millis;
+  child?: { jobId: string; type: string; input: unknown; title?: string };
+};
+
+/** `ready` does what takes time, so that what was committed together is given at the same moment. */
+type Call = Asked & { ready: (outcome: Outcome) => Promise<() => void> };
 
 export type Outcome =
   | { ok: true; value: Json; usage?: Usage; mock?: boolean; degraded?: boolean }
@@ -58,18 +79,10 @@ export type Outcome =
 /** The job function asked for something that the journal contradicts. */
 export type Divergence = { step: string; message: string };
 
-export type Finished = { ok: true; value: unknown } | { ok: false; error: unknown };
+/** With `continues` the value is the input of the job that carries this one on. */
+export type Finished = { ok: true; value: unknown; continues?: true } | { ok: false; error: unknown };
 
-/** A call that had an answer, and therefore its price, but not one that will do. */
-export class PaidFailure extends Error {
-  readonly usage: Usage;
-  constructor(cause: unknown, usage: Usage) {
-    super("The answer will not do", { cause });
-    this.usage = usage;
-  }
-}
-
-type World = {
+export type World = {
   model: Model;
   logger: Logger;
   modelTotalMs: number;
@@ -82,7 +95,6 @@ type World = {
  * time, leases or storage. The same code carries a replay and the live continuation.
  */
 export class Run {
-  readonly operations = new Map<string, Operation>();
   readonly cancelled = new AbortController();
   finished: Finished | undefined;
   diverged: Divergence | undefined;
@@ -90,10 +102,19 @@ export class Run {
   progress: Progress | undefined;
   degraded = false;
   replaying = true;
+  consumed: Usage = noUsage;
+  /** Steps that the job function has asked for. */
+  stepsAsked = 0;
+  /** What it was submitted with: a change from outside comes at no place that a replay could find again. */
+  limits: Budget = {};
+  readonly job: JobRecord;
+  readonly world: World;
+  private readonly operations = new Map<string, Operation>();
+  /** Those that are not settled. A job of a thousand steps has few of them at a time. */
+  private readonly open = new Set<Operation>();
+  /** Those that the journal holds and the job function has not asked for. */
+  private readonly expected = new Set<Operation>();
   private readonly abandonedScopes: string[] = [];
-  private consumed: Usage = noUsage;
-  private readonly job: JobRecord;
-  private readonly world: World;
   /** Called whenever the job function has asked for something or has ended. */
   private readonly onActivity: () => void;
 
@@ -104,61 +125,104 @@ export class Run {
   }
 
   begin(fn: (ctx: JobContext) => Promise<unknown>): void {
-    const end = (finished: Finished) => {
-      this.finished = finished;
-      this.onActivity();
-    };
     // Async from the start: a job function that throws before its first await fails like any other.
     place
-      .run({ jobId: this.job.jobId }, async () => fn(this.context("")))
+      .run({ jobId: this.job.jobId }, async () => fn(jobContext(this, "")))
       .then(
-        (value) => end({ ok: true, value }),
-        (error: unknown) => end({ ok: false, error }),
+        (value) => this.finish({ ok: true, value }),
+        (error: unknown) => this.finish({ ok: false, error }),
       );
+  }
+
+  finish(finished: Finished): void {
+    this.finished ??= finished;
+    this.onActivity();
   }
 
   /**
    * What an event says of its operation, be it read from the journal or about to be written.
-   * @returns the operation if that settles it.
+   * @param value - of the event's result, which may be kept elsewhere.
+   * @returns the operation if this is the place at which the job function is given its outcome.
    */
-  record(event: JobEvent): Operation | undefined {
-    if ("usage" in event && event.usage) this.consumed = addUsage(this.consumed, event.usage);
+  record(event: JobEvent, at: Millis, value: Json = null): Operation | undefined {
+    const inherited = "inherited" in event && event.inherited === true;
+    if ("usage" in event && event.usage && !inherited) this.consumed = addUsage(this.consumed, event.usage);
+    const known = (path: string, kind: Operation["kind"]) => this.known(path, kind, inherited);
     switch (event.kind) {
+      case "job.submitted":
+        this.limits = event.budget ?? {};
+        return undefined;
       case "step.started":
         for (const { step, attempt } of event.steps) {
-          Object.assign(this.operation(step, "step"), { attempt, state: "running", dueAt: undefined });
+          const operation = known(step, "step");
+          operation.startedAt ??= at;
+          Object.assign(operation, { attempt, state: "running", dueAt: undefined });
         }
         return undefined;
-      case "wait.started":
-        Object.assign(this.operation(event.step, "wait"), { state: "waiting", dueAt: event.until });
+      case "condition.checked": {
+        const operation = known(event.step, "step");
+        const { state: checked, retryAt: dueAt } = event;
+        const checks = operation.checks + 1;
+        Object.assign(operation, { checks, checked, state: "retrying", dueAt, inFlight: false });
         return undefined;
+      }
       case "step.failed": {
-        const operation = this.operation(event.step, "step");
+        const operation = known(event.step, "step");
         operation.failures += 1;
-        if (event.retryAt === undefined) return operation;
+        operation.inFlight = false;
+        if (event.retryAt === undefined) return decided(operation, { ok: false, failure: event.failure });
         Object.assign(operation, { state: "retrying", dueAt: event.retryAt });
         return undefined;
       }
-      case "step.completed":
-        return this.operation(event.step, "step");
-      case "wait.ended":
-        return this.operation(event.step, "wait");
+      case "step.completed": {
+        const { usage, mock, degraded } = event;
+        return decided(known(event.step, "step"), { ok: true, value, usage, mock, degraded });
+      }
+      case "wait.started":
+        Object.assign(known(event.step, "wait"), { state: "waiting", dueAt: event.until });
+        return undefined;
+      case "callback.created":
+        Object.assign(known(event.step, "callback"), { state: "waiting", ask: event.ask });
+        return undefined;
+      case "callback.completed": {
+        const { step, failure } = event;
+        const outcome: Outcome = failure ? { ok: false, failure: { ...failure, step } } : { ok: true, value };
+        decided(known(step, "callback"), outcome);
+        return undefined;
+      }
+      case "callback.expired": {
+        const operation = known(event.step, "callback");
+        decided(operation, expiry(operation, event.reason));
+        return undefined;
+      }
+      case "wait.ended": {
+        const operation = this.operations.get(event.step) ?? known(event.step, "wait");
+        return decided(operation, { ok: true, value: null });
+      }
       default:
         return undefined;
     }
   }
 
-  /** Gives the job function an outcome, now or when it asks. */
-  deliver(operation: Operation, outcome: Outcome): void {
-    operation.state = "settled";
-    operation.outcome = outcome;
-    operation.dueAt = undefined;
-    operation.call?.settle(outcome);
+  /** Gives the job function outcomes, all at the same moment; what it has not asked for yet, when it asks. */
+  async give(operations: Operation[]): Promise<void> {
+    for (const operation of operations) {
+      operation.state = "settled";
+      operation.dueAt = undefined;
+      operation.inFlight = false;
+      this.open.delete(operation);
+    }
+    const ready = await Promise.all(operations.map(({ call, outcome }) => call?.ready(outcome!)));
+    for (const settle of ready) settle?.();
   }
 
-  /** What is still wanted: everything but what is left of branches that their batch no longer waits for. */
+  /** What is not settled and still wanted: all but what is left of branches that their batch no longer waits for. */
   wanted(): Operation[] {
-    return [...this.operations.values()].filter((operation) => !operation.abandoned);
+    return [...this.open].filter((operation) => !operation.abandoned);
+  }
+
+  find(path: string): Operation | undefined {
+    return this.operations.get(path);
   }
 
   /** What the job function has asked for and no journal knows yet. */
@@ -168,51 +232,74 @@ export class Run {
 
   /** The first that the journal holds and the job function has not asked for: a replay may be ahead of it. */
   uncalled(): Operation | undefined {
-    for (const operation of this.operations.values()) if (!operation.call) return operation;
-    return undefined;
+    return this.expected.values().next().value;
   }
 
   /** Nothing begins below this scope any more. A step that is running there is let run and recorded: it is paid for. */
-  private abandon(scope: string): void {
+  abandon(scope: string): void {
     this.abandonedScopes.push(scope);
-    for (const operation of this.operations.values()) {
-      if (operation.path.startsWith(scope)) operation.abandoned = true;
-    }
+    for (const operation of this.open) if (operation.path.startsWith(scope)) operation.abandoned = true;
   }
 
-  private operation(path: string, kind: Operation["kind"]): Operation {
-    let operation = this.operations.get(path);
-    if (!operation) {
-      operation = { path, kind, attempt: 0, failures: 0, state: "new" };
-      this.operations.set(path, operation);
+  private known(path: string, kind: Operation["kind"], inherited: boolean): Operation {
+    const found = this.operations.get(path);
+    // What happens in this job takes the place of a memo that was of no use.
+    if (found && (inherited || !found.inherited)) return found;
+    const operation = this.created(path, kind);
+    if (inherited) {
+      operation.inherited = true;
+      this.open.delete(operation);
+    } else {
+      this.expected.add(operation);
     }
     return operation;
   }
 
-  private call<T>(
+  /** The operation that the job function asks for. A memo of another kind, or without an outcome, is of no use. */
+  private asked(path: string, kind: Operation["kind"]): Operation {
+    const found = this.operations.get(path);
+    const useless = found?.inherited && (found.kind !== kind || found.state !== "settled");
+    return found && !useless ? found : this.created(path, kind);
+  }
+
+  private created(path: string, kind: Operation["kind"]): Operation {
+    const operation: Operation = { path, kind, attempt: 0, failures: 0, checks: 0, state: "new" };
+    this.operations.set(path, operation);
+    this.open.add(operation);
+    return operation;
+  }
+
+  /** @param revive - makes of a recorded value what the job function is given. */
+  call<T>(
     path: string,
-    kind: Operation["kind"],
-    details: Omit<Call, "settle">,
-    revive: (outcome: Outcome & { ok: true }) => T,
+    asked: Asked,
+    revive: (outcome: Outcome & { ok: true }) => T | Promise<T>,
   ): Promise<T> {
     const misuse = this.misuse(path);
     if (misuse) return droppable(Promise.reject(misuse));
     if (this.abandonedScopes.some((scope) => path.startsWith(scope))) return new Promise(() => {});
-    const operation = this.operation(path, kind);
+    const operation = this.asked(path, asked.kind);
+    this.expected.delete(operation);
+    if (asked.kind === "step") this.stepsAsked += 1;
     const promise = new Promise<T>((resolve, reject) => {
-      if (operation.kind !== kind) {
+      if (operation.kind !== asked.kind) {
         this.diverged ??= {
           step: path,
-          message: `The job asks for a ${kind} at "${path}", its journal holds a ${operation.kind} there`,
+          message: `The job asks for a ${asked.kind} at "${path}", its journal holds a ${operation.kind} there`,
         };
         return; // stays open: a blocked job does nothing, its own catch blocks included
       }
-      const settle = (outcome: Outcome) => {
-        if (outcome.ok) resolve(revive(outcome));
-        else reject(new StepError(outcome.failure));
+      const ready = async (outcome: Outcome) => {
+        try {
+          if (!outcome.ok) throw new StepError(outcome.failure);
+          const value = await revive(outcome);
+          return () => resolve(value);
+        } catch (error) {
+          return () => reject(error);
+        }
       };
-      operation.call = { ...details, settle };
-      if (operation.outcome) settle(operation.outcome);
+      operation.call = { ...asked, ready };
+      if (operation.state === "settled") void ready(operation.outcome!).then((settle) => settle());
     });
     this.onActivity();
     return droppable(promise);
@@ -228,164 +315,29 @@ export class Run {
     if (!this.operations.get(path)?.call) return undefined;
     return new StepFailed("duplicate_step", `Two steps of the job have the same path, "${path}"`);
   }
-
-  private context(scope: string): JobContext {
-    const { job, world } = this;
-    const pathOf = numbering(scope);
-    const plain = (outcome: Outcome & { ok: true }) => outcome.value;
-
-    const generate = async (
-      name: string,
-      request: ModelRequest,
-      { fallback = [], idleTimeout, check, ...config }: GenerateConfig,
-      deltas: boolean,
-    ): Promise<ModelAnswer> => {
-      const path = pathOf(name);
-      const idleMs = idleTimeout ? toMillis(idleTimeout) : world.modelIdleMs;
-      const totalMs = config.timeout ? toMillis(config.timeout) : world.modelTotalMs;
-      const attempt = (asked: ModelRequest, at: string, degraded: boolean) =>
-        this.call(
-          at,
-          "step",
-          {
-            config,
-            perform: async (step) => {
-              const options: CallOptions = {
-                signal: step.signal,
-                totalMs,
-                idleMs,
-                idempotencyKey: step.idempotencyKey,
-                ...(deltas ? { onDelta: (text) => world.onDelta(at, step.attempt, text) } : {}),
-              };
-              const { usage, mock, ...answer } = await world.model.generate(asked, options);
-              try {
-                check?.({ ...answer, usage });
-              } catch (error) {
-                throw new PaidFailure(error, usage);
-              }
-              return {
-                result: answer as Json,
-                usage,
-                ...(mock ? { mock } : {}),
-                ...(degraded ? { degraded } : {}),
-              };
-            },
-          },
-          (outcome): ModelAnswer => ({
-            ...(outcome.value as Omit<ModelAnswer, "usage">),
-            usage: outcome.usage ?? noUsage,
-            ...(outcome.mock ? { mock: true } : {}),
-          }),
-        );
-      let last: Promise<ModelAnswer> = attempt(request, path, false);
-      for (const model of new Set(fallback)) {
-        const answer = await last.catch(() => undefined);
-        if (answer) return answer;
-        last = attempt({ ...request, model }, `${path}/fallback:${model}`, true);
-      }
-      return last;
-    };
-
-    const loud =
-      (level: keyof Logger) =>
-      (message: string, fields: object = {}) => {
-        if (!this.replaying) world.logger[level](message, { job_id: job.jobId, ...fields });
-      };
-
-    const batch = <T>(
-      name: string,
-      branches: { name: string; func: (ctx: JobContext) => Promise<T> }[],
-      config: ConcurrencyConfig | undefined,
-    ): Promise<BatchResult<T>> => {
-      const within = numbering(`${pathOf(name)}/`);
-      const units = branches.map(({ name, func }) => {
-        const inner = `${within(name)}/`;
-        return { name, start: async () => func(this.context(inner)), abandon: () => this.abandon(inner) };
-      });
-      return droppable(runBatch(units, config));
-    };
-
-    return {
-      job: {
-        tenant: job.tenant,
-        jobId: job.jobId,
-        type: job.type,
-        version: job.version,
-        createdAt: job.createdAt,
-        ...(job.inConversation
-          ? { conversation: { id: job.inConversation.conversationId, message: job.inConversation.message } }
-          : {}),
-      },
-      logger: { debug: loud("debug"), info: loud("info"), warn: loud("warn"), error: loud("error") },
-      signal: this.cancelled.signal,
-      step: <T>(name: string, fn: (step: StepContext) => Promise<T>, config: StepConfig = {}) =>
-        this.call(
-          pathOf(name),
-          "step",
-          { config, perform: async (step) => ({ result: (await fn(step)) as Json }) },
-          plain,
-        ) as Promise<T>,
-      wait: (name: string, duration: Duration) =>
-        this.call(pathOf(name), "wait", { config: {}, durationMs: toMillis(duration) }, () => undefined),
-      generate: (name, request, config = {}) => droppable(generate(name, request, config, false)),
-      stream: (name, request, config = {}) => droppable(generate(name, request, config, true)),
-      runInChildContext: (name, fn) => {
-        const inner = this.context(`${pathOf(name)}/`);
-        return droppable((async () => fn(inner))());
-      },
-      parallel: (name, branches, config) =>
-        batch(
-          name,
-          branches.map((branch, index) => {
-            const { name = "", func } = typeof branch === "function" ? { func: branch } : branch;
-            return { name: name || `parallel-branch-${index}`, func };
-          }),
-          config,
-        ),
-      map: (name, items, fn, config) =>
-        batch(
-          name,
-          items.map((item, index) => ({
-            name: config?.itemNamer?.(item, index) || `map-item-${index}`,
-            func: (ctx) => fn(ctx, item, index, items),
-          })),
-          config,
-        ),
-      // The order in which outcomes are delivered is the journal's, so the language's own combinators replay alike.
-      promise: {
-        all: (_name, promises) => Promise.all(promises),
-        allSettled: (_name, promises) => Promise.allSettled(promises),
-        any: (_name, promises) => Promise.any(promises),
-        race: (_name, promises) => Promise.race(promises),
-      },
-      progress: (progress) => {
-        this.progress = progress;
-      },
-      degraded: () => {
-        this.degraded = true;
-      },
-      usage: () => this.consumed,
-    };
-  }
 }
 
-/** `poll`, `poll#2`, ...: a name that comes again in one scope is numbered in the order of the calls. */
-function numbering(scope: string): (name: string) => string {
-  const used = new Map<string, number>();
-  return (name) => {
-    const count = (used.get(name) ?? 0) + 1;
-    used.set(name, count);
-    return `${scope}${name}${count === 1 ? "" : `#${count}`}`;
-  };
+/** The first decision stands. */
+function decided(operation: Operation, outcome: Outcome): Operation {
+  operation.outcome ??= outcome;
+  return operation;
+}
+
+/** What an unanswered callback comes to. */
+function expiry({ path, ask }: Operation, reason: "timeout" | "heartbeat"): Outcome {
+  if (ask?.default !== undefined) return { ok: true, value: ask.default };
+  if (reason === "heartbeat") {
+    const message = `Nothing was heard in time from whoever answers "${path}"`;
+    return { ok: false, failure: { code: "callback_heartbeat_missed", message, step: path } };
+  }
+  const [code, message] = ask
+    ? ["ask_expired", `Nobody has answered "${path}" in time`]
+    : ["callback_timeout", "Callback timed out"];
+  return { ok: false, failure: { code, message, step: path } };
 }
 
 /** A job may drop a promise (a lost race); its failure is in the journal and must not end the process. */
-function droppable<T>(promise: Promise<T>): Promise<T> {
+export function droppable<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;
-}
-
-/** The same for every attempt of a step, different for every step of every job. */
-export function idempotencyKey(job: { tenant: string; jobId: string }, path: string): string {
-  return createHash("sha256").update(`${job.tenant}\n${job.jobId}\n${path}`).digest("base64url");
 }

@@ -1,5 +1,5 @@
 import type { Along } from "../journal/journal.ts";
-import { applyEntry, type JobEvent } from "../protocol/event.ts";
+import { applyEntry, type Entry, type JobEvent } from "../protocol/event.ts";
 import type { JobRecord, Progress } from "../protocol/job.ts";
 import type { Millis } from "../protocol/json.ts";
 import type { Services } from "../services.ts";
@@ -10,6 +10,9 @@ type TenureServices = Pick<Services, "journal" | "settings" | "now" | "newId" | 
 
 /** What an event at the end of an entry changes in the same transaction. */
 export type Finish = { event: JobEvent; along: (next: JobRecord) => Promise<Along> | Along };
+
+/** What a worker writes, in view of the job as its journal has it. */
+export type Written = { events: JobEvent[]; finish?: Finish };
 
 export type Committed =
   | { end: "committed" }
@@ -26,6 +29,7 @@ export class Tenure {
   private readonly by: string;
   /** How the job ends when a cancel is met on the way. */
   private readonly cancelled: (by: string) => Promise<Ending>;
+  private signals: Entry[] = [];
 
   constructor(services: TenureServices, job: JobRecord, cancelled: (by: string) => Promise<Ending>) {
     this.services = services;
@@ -34,42 +38,52 @@ export class Tenure {
     this.cancelled = cancelled;
   }
 
-  /** Writes events, and with the first ones its claim. */
-  async commit(events: JobEvent[], finish?: Finish): Promise<Committed> {
+  /**
+   * Writes events, and with the first ones its claim.
+   * @param decide - asked again whenever somebody else's entry stood in the way.
+   * @param past - what remains to be said when a cancel did.
+   */
+  async commit(decide: (job: JobRecord) => Written, past: JobEvent[]): Promise<Committed> {
     const claim: JobEvent[] = this.claimed ? [] : [{ kind: "job.claimed", by: this.by }];
     // `due` stays where it is: moving it costs two units in its index, and a sweeper that looks too early finds the lease.
     const claiming = this.claimed ? undefined : (next: JobRecord) => ({ head: this.withLease(next) });
-    const along = finish?.along ?? claiming;
-    const all = [...claim, ...events, ...(finish ? [finish.event] : [])];
-    // An intent that never became a call would read as one that may have been paid for.
-    const past = [
-      ...claim,
-      ...events.filter(({ kind }) => kind !== "step.started" && kind !== "wait.started"),
-    ];
-    const committed = await this.write({ events: all, ...(along ? { along } : {}) }, past);
+    const committed = await this.write(
+      (job) => {
+        const { events, finish } = decide(job);
+        const along = finish?.along ?? claiming;
+        const all = [...claim, ...events, ...(finish ? [finish.event] : [])];
+        return { events: all, ...(along ? { along } : {}) };
+      },
+      [...claim, ...past],
+    );
     if (committed.end === "committed") this.claimed = true;
     return committed;
   }
 
   /** Lets go of a job that this worker cannot work on. No claim: nothing has been done. */
   async decline(event: JobEvent, dueAt: Millis): Promise<Committed> {
-    return this.write({ events: [event], along: (next) => ({ head: released(next, dueAt) }) }, []);
+    return this.write(() => ({ events: [event], along: (next) => ({ head: released(next, dueAt) }) }), []);
   }
 
-  /** @param past - what a cancel in the way leaves of the events. */
-  private async write(decision: Decision, past: JobEvent[]): Promise<Committed> {
-    const ends = decision.events.at(-1)?.kind === "job.cancelled";
+  private async write(decide: (job: JobRecord) => Decision, past: JobEvent[]): Promise<Committed> {
     let ending: Ending | undefined;
     const outcome = await append(this.services, this.job, this.by, async (job): Promise<Decision> => {
-      if (!job.cancelRequested || ends) return decision;
+      const decision = decide(job);
+      if (!job.cancelRequested || decision.events.at(-1)?.kind === "job.cancelled") return decision;
       ending = await this.cancelled(job.cancelRequested.by);
       return { events: [...past, ending.event], along: ending.along };
     });
     if (outcome.end === "overtaken") return { end: "overtaken", by: outcome.entry.by };
     this.job = outcome.job;
+    this.signals.push(...outcome.absorbed);
     if (!ending) return { end: "committed" };
     await ending.handOver();
     return { end: "cancelled" };
+  }
+
+  /** The entries of others that have turned up since the last time. */
+  takeSignals(): Entry[] {
+    return this.signals.splice(0);
   }
 
   /** Reads what others have written: a cancel shows in the job, another worker's entry ends this tenure. */
@@ -81,6 +95,7 @@ export class Tenure {
       if (entry.seq !== this.job.seq + 1) break;
       if (!isSignal(entry)) return { overtakenBy: entry.by };
       this.job = applyEntry(this.job, entry);
+      this.signals.push(entry);
     }
     return reading && !reading.more ? { deltasWanted: reading.deltasWanted } : {};
   }

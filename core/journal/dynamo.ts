@@ -172,11 +172,14 @@ export function dynamoJournal(
     async append(entry, along = {}) {
       const item = entryItem(entry, settings);
       try {
-        if (along.head || along.conversation) {
+        if (along.head || along.conversation || along.create) {
           await transact([
             putNew(item),
             ...(along.head ? [put(headItem(along.head, settings))] : []),
             ...(along.conversation ? conversationWrites(name, along.conversation) : []),
+            ...(along.create
+              ? [putNew(entryItem(along.create.entry, settings)), put(headItem(along.create.head, settings))]
+              : []),
           ]);
         } else {
           await call(() => client.send(new PutCommand({ TableName: name, Item: item, ...isNew })));

@@ -39,7 +39,12 @@ export type Appended =
   | { end: "conversation changed" };
 
 /** What changes in the same transaction as an entry. */
-export type Along = { head?: JobRecord; conversation?: ConversationWrite };
+export type Along = {
+  head?: JobRecord;
+  conversation?: ConversationWrite;
+  /** A job that begins where this one ends. */
+  create?: { entry: Entry; head: JobRecord };
+};
 
 export type Reading = {
   /** In order, contiguous, the first one begins at or before `after + 1` and ends behind it. */

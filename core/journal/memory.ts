@@ -94,11 +94,13 @@ export function memoryJournal(
     async append(entry, along = {}) {
       const standing = find(entry)?.entries.find(({ seq }) => seq === entry.seq);
       if (standing) return { end: "taken", entry: structuredClone(standing) };
-      const { head, conversation } = along;
+      const { head, conversation, create } = along;
       if (conversation && !conversations.accepts(conversation)) return { end: "conversation changed" };
       check(entry, head);
+      if (create) check(create.entry, create.head);
       if (conversation) conversations.write(conversation);
       store(entry, head);
+      if (create) store(create.entry, create.head);
       return { end: "stored" };
     },
 

@@ -87,7 +87,7 @@ export type JobEvent =
   /** A sign of life from whoever will answer. */
   | ({ kind: "callback.heartbeat"; callbackId: string; by: string } & Shown)
   | ({ kind: "callback.reminded"; callbackId: string } & Shown)
-  /** The answer from outside, a `result` or a `failure`. The first one stands. */
+  /** The answer from outside, a `result` or a `failure`. The first one stands. `usage` is what a child has consumed. */
   | ({
       kind: "callback.completed";
       step: string;
@@ -95,6 +95,7 @@ export type JobEvent =
       by: string;
       result?: Stored;
       failure?: Failure;
+      usage?: Usage;
     } & Shown)
   | ({ kind: "callback.expired"; step: string; callbackId: string; reason: "timeout" | "heartbeat" } & Shown)
   | { kind: "progress"; progress: Progress }

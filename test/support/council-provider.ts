@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { idempotencyKey } from "../../core/engine/run.ts";
+import { idempotencyKey } from "../../core/engine/ids.ts";
 import { says } from "./openai-server.ts";
 import { type ScriptedServer, scriptedServer } from "./scripted-server.ts";
 
