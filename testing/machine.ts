@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { Context, SQSEvent } from "aws-lambda";
 import type { Around } from "../core/engine/attempt.ts";
 import type { Logger } from "../core/engine/context.ts";
 import type { Jobs } from "../core/engine/job-type.ts";
@@ -8,6 +9,7 @@ import { type MemoryOverrides, type MemoryServices, memoryServices } from "../co
 import type { JobKey } from "../core/protocol/job.ts";
 import type { Millis } from "../core/protocol/json.ts";
 import { sweeper } from "../functions/sweeper/sweeper.ts";
+import { worker } from "../functions/worker/worker.ts";
 import { type VirtualTime, virtualTime } from "./virtual-time.ts";
 
 export const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
@@ -18,6 +20,8 @@ export type MachineOptions = {
   services: MemoryOverrides;
   /** How long an invocation of the worker may last. */
   invocationMs: Millis;
+  /** Most messages of an invocation: 1. Jobs that share one share how time passes, too: nobody sleeps for another. */
+  batchSize?: number;
   /** A step that waits for something real holds up time for so long, in real milliseconds. */
   patienceMs: Millis;
   /** What a worker sees of the world, if that is not all there is. Asked for each pass. */
@@ -34,7 +38,10 @@ export type Machine = {
   jobs: Jobs;
   /** Begins a pass over a job. Time does not pass by itself. */
   pass(key: JobKey): Promise<PassEnd>;
-  /** The passes that are under way never come back, and whatever they still do reaches nobody. */
+  /**
+   * The invocation in which this is called ends, or from outside all of them: their passes never come back, and whatever
+   * they still do reaches nobody.
+   */
   workersDie(): void;
   /**
    * Delivers messages, sweeps and lets time pass.
@@ -50,10 +57,10 @@ export type Machine = {
 const never = new Promise<never>(() => {});
 
 /** Somebody at work, for whom time stands still unless they sleep in it themselves. */
-type Work = { asleep: number; awakeSince: number; patienceMs: Millis };
+type Work = { life: Life; asleep: number; awakeSince: number; patienceMs: Millis };
 
-/** One pass, as long as its worker lives. */
-type Life = Work & { key: JobKey; isOver: boolean; ended: PromiseWithResolvers<PassEnd> };
+/** One invocation of the worker, as long as it lives. */
+type Life = { keys: JobKey[]; isOver: boolean; ended: PromiseWithResolvers<void> };
 
 /** Longer than any replay, in real milliseconds. A worker that waits for so long waits for ever. */
 const workerPatienceMs = 10_000;
@@ -89,65 +96,83 @@ export function machine(options: MachineOptions): Machine {
     bell.resolve();
   };
 
+  const at = async <T>(life: Life, patienceMs: Millis, perform: () => Promise<T>): Promise<T> => {
+    const mine: Work = { life, asleep: 0, awakeSince: performance.now(), patienceMs };
+    work.add(mine);
+    try {
+      return await here.run(mine, perform);
+    } finally {
+      work.delete(mine);
+    }
+  };
   const around =
     (life: Life): Around =>
     async (call, perform) => {
-      const { patienceMs } = options;
-      const mine: Work = { asleep: 0, awakeSince: performance.now(), patienceMs };
-      work.add(mine);
-      try {
-        const inside = () => here.run(mine, perform);
-        const outcome = await (options.around ? options.around(call, inside) : inside());
-        return life.isOver ? await never : outcome;
-      } finally {
-        work.delete(mine);
-      }
+      const inside = () => at(life, options.patienceMs, perform);
+      const outcome = await (options.around ? options.around(call, inside) : inside());
+      return life.isOver ? never : outcome;
     };
+
+  /** @returns what the invocation returns, or undefined when it has died. */
+  async function invocation<T>(
+    keys: JobKey[],
+    perform: (seen: EngineServices, around: Around) => Promise<T>,
+  ): Promise<T | undefined> {
+    const life: Life = { keys, isOver: false, ended: Promise.withResolvers() };
+    lives.add(life);
+    const seen = mortal(options.seenByWorker?.(services) ?? services, life);
+    const living = at(life, workerPatienceMs, () => perform(seen, around(life)));
+    try {
+      return await Promise.race([living, life.ended.promise.then(() => undefined)]);
+    } finally {
+      end(life);
+    }
+  }
+
+  function end(life: Life): void {
+    lives.delete(life);
+    life.isOver = true;
+    for (const each of work) if (each.life === life) work.delete(each);
+    life.ended.resolve();
+  }
+
+  async function invoke(keys: JobKey[]): Promise<void> {
+    const Records = keys.map((key, index) => ({
+      messageId: String(index),
+      body: JSON.stringify(key),
+      eventSource: "aws:sqs",
+    }));
+    const context = { getRemainingTimeInMillis: () => options.invocationMs } as Context;
+    // A store that was silent would bring messages back; here the sweeper does.
+    await invocation(keys, (seen, around) =>
+      worker(seen, self.jobs, silent, around)({ Records } as SQSEvent, context),
+    );
+  }
 
   const self: Machine = {
     services,
     time,
     jobs: options.jobs,
     async pass(key) {
-      const life: Life = {
-        key,
-        isOver: false,
-        ended: Promise.withResolvers(),
-        asleep: 0,
-        awakeSince: performance.now(),
-        patienceMs: workerPatienceMs,
-      };
-      lives.add(life);
-      work.add(life);
-      const seen = options.seenByWorker?.(services) ?? services;
       const deadline = services.now() + options.invocationMs;
-      here
-        .run(life, () =>
-          pass(mortal(seen, life), self.jobs, key, { deadline, logger: silent, around: around(life) }),
-        )
-        .then(life.ended.resolve, life.ended.reject);
-      return life.ended.promise.finally(() => {
-        lives.delete(life);
-        work.delete(life);
-      });
+      const end = await invocation([key], (seen, around) =>
+        pass(seen, self.jobs, key, { deadline, logger: silent, around }),
+      );
+      return end ?? { end: "gone" };
     },
     workersDie() {
-      for (const life of lives) {
-        life.isOver = true;
-        work.delete(life);
-        life.ended.resolve({ end: "gone" });
-      }
-      lives.clear();
+      const mine = here.getStore()?.life;
+      for (const life of mine ? [mine] : lives) end(life);
     },
     isAtWork: ({ tenant, jobId }) =>
-      [...lives].some(({ key }) => key.tenant === tenant && key.jobId === jobId),
+      [...lives].some(({ keys }) => keys.some((key) => key.tenant === tenant && key.jobId === jobId)),
     async run(done, limit = Number.POSITIVE_INFINITY) {
       for (;;) {
-        // A store that was silent would bring the message back; here the sweeper does.
-        for (const { job } of services.queue.receive()) void self.pass(job).catch(() => {});
+        const ready = services.queue.receive();
+        while (ready.length > 0) void invoke(ready.splice(0, options.batchSize ?? 1).map(({ job }) => job));
         // Whatever happens from here on is news.
         bell = Promise.withResolvers();
-        const news = [bell.promise, ...[...lives].map(({ ended }) => ended.promise.catch(() => {}))];
+        const news = [bell.promise, ...[...lives].map(({ ended }) => ended.promise)];
         if (await done()) return true;
         if (time.now() >= limit) return false;
         const [first] = await services.journal.due(Number.MAX_SAFE_INTEGER, 1);

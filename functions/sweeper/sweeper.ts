@@ -2,7 +2,7 @@ import type { Context, EventBridgeEvent, SQSEvent } from "aws-lambda";
 import type { Logger } from "../../core/engine/context.ts";
 import type { Jobs } from "../../core/engine/job-type.ts";
 import { fireDue } from "../../core/engine/schedule.ts";
-import { isTerminal, type JobKey, type JobRecord } from "../../core/protocol/job.ts";
+import { isTerminal, type JobKey } from "../../core/protocol/job.ts";
 import { parseWakeUp } from "../../core/queue/queue.ts";
 import type { Services } from "../../core/services.ts";
 

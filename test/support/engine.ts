@@ -34,11 +34,13 @@ const longestMs = 60 * 86_400_000;
 /**
  * The engine on in-memory services in virtual time, with a queue and a sweeper that the test drives.
  * @param invocationMs - how long an invocation of the worker may last.
+ * @param batchSize - most jobs of an invocation.
  */
 export function engine(
   job: AnyJobType | AnyJobType[],
   overrides: Partial<MemoryOverrides> = {},
   invocationMs: Millis = 900_000,
+  batchSize = 1,
 ) {
   const model: Model = {
     generate: async ({ model: name }) => {
@@ -49,6 +51,7 @@ export function engine(
     jobs: registry([job].flat()),
     services: { model, ...overrides },
     invocationMs,
+    batchSize,
     // Steps of these tests never end, or wait for each other: none of them is worth waiting for.
     patienceMs: 0,
   });

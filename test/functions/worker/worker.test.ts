@@ -2,6 +2,7 @@ import type { Context, SQSEvent } from "aws-lambda";
 import { expect, test } from "vitest";
 import { registry } from "../../../core/engine/job-type.ts";
 import { Unavailable } from "../../../core/protocol/error.ts";
+import type { JobRecord } from "../../../core/protocol/job.ts";
 import { sleep } from "../../../core/sleep.ts";
 import { worker } from "../../../functions/worker/worker.ts";
 import { engine, jobOf, silent } from "../../support/engine.ts";
@@ -66,4 +67,46 @@ test("a message that is not ours is dropped, not received for ever", async () =>
   const handle = worker(job.services, registry([type]), silent);
   const unknown = { tenant: "acme", jobId: "00000000-0000-7000-8000-00000000dead" };
   expect(await handle(messages("no json", "[]", unknown), context)).toEqual({ batchItemFailures: [] });
+});
+
+test("a job that kills its worker each time takes its batch along twice, then nobody any more", async () => {
+  const job = engine(
+    jobOf(async (ctx, input) => {
+      await ctx.step("first", async () => {
+        if (input === 3) job.workersDie();
+        await job.time.sleep(100);
+      });
+      return input;
+    }),
+    {},
+    60_000,
+    10,
+  );
+  const keys = await Promise.all(Array.from({ length: 10 }, (_, n) => job.submit(n)));
+  const ended: JobRecord[] = [];
+  for (const key of keys) ended.push(await job.toEnd(key));
+  expect(ended.map(({ status }) => status)).toEqual(keys.map((_, n) => (n === 3 ? "failed" : "completed")));
+  expect(ended[3]!.failure).toMatchObject({ code: "worker_died", step: "first" });
+  const neighbours = ended.filter((_, n) => n !== 3).map(({ hops }) => hops);
+  expect(Math.max(...neighbours)).toBe(3);
+});
+
+test("two jobs that kill their worker, in one batch with others, end as failed and the others well", async () => {
+  const job = engine(
+    jobOf(async (ctx, input) => {
+      await ctx.step("begin", async () => job.time.sleep(100));
+      await ctx.step("kill", async () => {
+        if (Number(input) % 3 === 0) job.workersDie();
+        await job.time.sleep(2_000);
+      });
+      return input;
+    }),
+    {},
+    60_000,
+    10,
+  );
+  const keys = await Promise.all(Array.from({ length: 6 }, (_, n) => job.submit(n)));
+  const ended: string[] = [];
+  for (const key of keys) ended.push((await job.toEnd(key)).status);
+  expect(ended).toEqual(["failed", "completed", "completed", "failed", "completed", "completed"]);
 });
