@@ -74,6 +74,7 @@ export function tableServices(
   );
   const table = dynamoTable(client, name, around);
   return {
+    table,
     journal: dynamoJournal(table, around),
     conversations: dynamoConversations(table),
     watches: dynamoWatches(table, around),

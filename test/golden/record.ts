@@ -1,0 +1,114 @@
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { newConversation } from "../../core/conversations/conversation.ts";
+import { cancel } from "../../core/engine/cancel.ts";
+import type { AnyJobType } from "../../core/engine/job-type.ts";
+import { submit } from "../../core/engine/submit.ts";
+import { wholeJournal } from "../../core/engine/whole-journal.ts";
+import { ModelError } from "../../core/models/errors.ts";
+import { models } from "../../core/models/models.ts";
+import { load } from "../../core/payloads/payloads.ts";
+import { type Entry, valueIn, withValue } from "../../core/protocol/event.ts";
+import type { JobKey } from "../../core/protocol/job.ts";
+import type { Services } from "../../core/services.ts";
+import { jobs } from "../../jobs/index.ts";
+import { chamber } from "../jobs/council/script.ts";
+import { engine } from "../support/engine.ts";
+
+/** A journal that was written on the real engine, with its values in place. */
+type Recording = () => Promise<Entry[]>;
+
+const down = () => new ModelError("model_rejected", "Gone for good");
+
+/** What a job of a type can meet. Types that are not in here have the journal of their example, with mock models. */
+const shapes: Record<string, Record<string, Recording>> = {
+  council: {
+    "happy-path": async () => {
+      const { services, council } = chamber();
+      return journalOf(services, (await council()).key);
+    },
+    "failed-member-and-retries": async () => {
+      let calls = 0;
+      const busy = () => {
+        calls += 1;
+        return calls === 1 ? new ModelError("model_unavailable", "Busy") : "It scatters";
+      };
+      const { services, council } = chamber({ "answer test:ben": down, "answer test:cleo": busy });
+      return journalOf(services, (await council()).key);
+    },
+    "ranking-not-in-the-asked-shape": async () => {
+      const { services, council } = chamber({
+        "rank test:cleo": () => "I like all of them.",
+        "rank test:ben": ({ schema }, shown) =>
+          schema
+            ? new ModelError("model_rejected", "response_format is not supported")
+            : `FINAL RANKING:\n${shown.map(({ label }) => label).join("\n")}`,
+      });
+      return journalOf(services, (await council()).key);
+    },
+    "quorum-not-reached": async () => {
+      const { services, council } = chamber({ answer: down });
+      return journalOf(services, (await council()).key);
+    },
+    "cancelled-in-the-middle": async () => {
+      let cancelled: () => unknown = () => {};
+      const self = chamber({
+        chair: () => {
+          cancelled();
+          return { text: "wait for ever" };
+        },
+      });
+      const key = await self.submit();
+      cancelled = () => void cancel(self.services, key, "somebody");
+      await self.toEnd(key);
+      return journalOf(self.services, key);
+    },
+    "follow-up-in-a-conversation": async () => {
+      const { services, submit: ask, toEnd } = chamber();
+      await services.conversations.create(newConversation("acme", "talk", services.now()));
+      await toEnd(await ask({}, "talk"));
+      const key = await ask({ question: "And at sunset?" }, "talk");
+      await toEnd(key);
+      return journalOf(services, key);
+    },
+  },
+};
+
+function exampleOf(jobType: AnyJobType): Recording {
+  return async () => {
+    const { services, toEnd } = engine(jobType, { model: models({ MOCK_LATENCY_MS: "0" }) });
+    const request = { type: jobType.type, input: jobType.example };
+    const { job } = await submit(services, jobs, { tenant: "acme", by: "somebody" }, request);
+    await toEnd(job);
+    return journalOf(services, job);
+  };
+}
+
+async function journalOf(services: Pick<Services, "journal" | "payloads">, key: JobKey): Promise<Entry[]> {
+  const { entries } = await wholeJournal(services, key);
+  return Promise.all(
+    entries.map(async (entry) => ({
+      ...entry,
+      events: await Promise.all(
+        entry.events.map(async (event) => {
+          const value = valueIn(event);
+          return value ? withValue(event, { json: await load(services.payloads, value) }) : event;
+        }),
+      ),
+    })),
+  );
+}
+
+// A journal that was released is never written again: it stands for the jobs that began with that code.
+for (const jobType of jobs.all.filter(({ type, version }) => jobs.latest(type)?.version === version)) {
+  const directory = join(import.meta.dirname, `${jobType.type}@${jobType.version}`);
+  mkdirSync(directory, { recursive: true });
+  for (const [name, record] of Object.entries(shapes[jobType.type] ?? { example: exampleOf(jobType) })) {
+    const file = join(directory, `${name}.jsonl`);
+    if (existsSync(file)) continue;
+    const entries = await record();
+    writeFileSync(file, entries.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
+    const end = entries.at(-1)?.events.at(-1)?.kind;
+    console.log(`${jobType.type}@${jobType.version}/${name}: ${entries.length} entries, ${end}`);
+  }
+}
