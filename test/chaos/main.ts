@@ -6,7 +6,7 @@ import { type ChaosReport, chaos } from "./chaos.ts";
 const usage = `npm run chaos -- [options]
 
   --minutes <n>   for how long processes are killed and stopped (10)
-  --jobs <n>      how many jobs are submitted in that time (500, or 50 a minute if that is more)
+  --jobs <n>      how many jobs are submitted in that time (300 a minute, and at least 500)
   --seed <n>      who is hit when, and what the jobs do`;
 
 const { values } = parseArgs({
@@ -22,7 +22,7 @@ if (values.help) {
   process.exit(0);
 }
 const minutes = Number(values.minutes);
-const jobs = Number(values.jobs ?? Math.max(500, 50 * minutes));
+const jobs = Number(values.jobs ?? Math.max(500, 300 * minutes));
 const seed = Number(values.seed);
 if (!(minutes > 0) || !(jobs > 0) || !Number.isInteger(seed)) {
   console.error(usage);
