@@ -151,6 +151,8 @@ export function jobContext(run: Run, scope: string): JobContext {
     const { question, schema, answerers, deadline, reminder } = config;
     const form = schema instanceof z.ZodType ? schema : undefined;
     const jsonSchema = form ? z.toJSONSchema(form, { io: "input", unrepresentable: "any" }) : schema;
+    // One that nobody could answer is better known now.
+    z.fromJSONSchema(jsonSchema as Parameters<typeof z.fromJSONSchema>[0]);
     const asked = {
       question,
       schema: jsonSchema as JsonObject,
@@ -272,6 +274,7 @@ export function jobContext(run: Run, scope: string): JobContext {
       run.degraded = true;
     },
     usage: () => run.consumed,
+    now: () => run.moment,
     budget: () => budgetOf(run),
   };
 }

@@ -1,6 +1,6 @@
 import type { ConversationWrite } from "../conversations/conversation.ts";
 import type { Entry } from "../protocol/event.ts";
-import type { JobKey, JobRecord, JobStatus, Lane } from "../protocol/job.ts";
+import type { JobKey, JobRecord, JobStatus, Lane, OpenCallback } from "../protocol/job.ts";
 import type { Millis } from "../protocol/json.ts";
 
 /** A client's promise not to mean two jobs by one key. `fingerprint` is a hash of everything that it asked for. */
@@ -67,14 +67,24 @@ export type JobFilter = {
   type?: string;
   tag?: string;
   createdBefore?: Millis;
+  /** With an open question that this person may answer. */
+  asks?: string;
 };
 
-export function matches(job: JobRecord, { status, type, tag, createdBefore }: JobFilter): boolean {
+export function matches(job: JobRecord, { status, type, tag, createdBefore, asks }: JobFilter): boolean {
   return (
+    (asks === undefined || questionsTo(job, asks).length > 0) &&
     (status === undefined || [status].flat().includes(job.status)) &&
     (type === undefined || job.type === type) &&
     (tag === undefined || job.tags.includes(tag)) &&
     (createdBefore === undefined || job.createdAt < createdBefore)
+  );
+}
+
+/** What nobody has answered yet and this person may answer. */
+export function questionsTo({ callbacks = [] }: JobRecord, person: string): OpenCallback[] {
+  return callbacks.filter(
+    ({ ask, decided }) => ask && !decided && (!ask.answerers || ask.answerers.includes(person)),
   );
 }
 

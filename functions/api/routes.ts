@@ -1,4 +1,5 @@
 import { accessRoutes } from "./access-routes.ts";
+import { callbackRoutes } from "./callback-routes.ts";
 import { conversationRoutes } from "./conversation-routes.ts";
 import { jobRoutes } from "./job-routes.ts";
 import { lifecycleRoutes } from "./lifecycle-routes.ts";
@@ -11,6 +12,7 @@ export const routes: AnyRoute[] = [
   ...accessRoutes,
   ...jobRoutes,
   ...lifecycleRoutes,
+  ...callbackRoutes,
   ...payloadRoutes,
   ...conversationRoutes,
   ...scheduleRoutes,

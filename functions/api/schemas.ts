@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { settings } from "../../core/config.ts";
+import { batchInput } from "../../core/engine/batch-job.ts";
 import { idPattern } from "../../core/keys/authenticate.ts";
 import { scopes } from "../../core/keys/keys.ts";
 import { jobStatuses, lanes } from "../../core/protocol/job.ts";
@@ -100,6 +101,91 @@ const callback = z
     outcome: z.enum(["succeeded", "failed", "expired"]).nullable(),
   })
   .meta({ id: "Callback", description: "Something outside that the job waits for" });
+
+const limitOr = <T extends z.ZodType>(limit: T) => limit.nullable().optional();
+
+export const budgetChange = z
+  .strictObject({
+    max_steps: limitOr(z.int().positive()),
+    max_hops: limitOr(z.int().positive()),
+    max_age_seconds: limitOr(z.int().positive()),
+    max_tokens: limitOr(z.int().positive()),
+    max_cost_usd: limitOr(z.number().positive()),
+    on_exceeded: limitOr(z.enum(["stop", "ask", "warn"])),
+  })
+  .refine((change) => Object.keys(change).length > 0, "Say which limit")
+  .meta({ description: "What is absent stays as it is, null takes a limit away" });
+
+export const budgetChanged = z.object({ job_id: z.string(), status, budget });
+
+const callbackId = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_-]{16}$/)
+  .meta({ description: "As the job function has given it away: it names its job" });
+
+export const callbackParams = z.object({ callback_id: callbackId });
+export const jobCallbackParams = z.object({ id, callback_id: callbackId });
+
+export const answerBody = z
+  .strictObject({
+    result: json.optional(),
+    error: z
+      .strictObject({
+        code: z
+          .string()
+          .regex(/^[A-Za-z0-9_.-]{1,64}$/)
+          .default("callback_failed"),
+        message: z.string().min(1).max(2_000),
+      })
+      .optional(),
+  })
+  .refine(({ result, error }) => (result === undefined) !== (error === undefined), {
+    path: ["result"],
+    message: "Needs `result` or `error`, one of them",
+  });
+
+export const decision = z
+  .object({
+    job_id: z.string(),
+    callback_id: z.string(),
+    step: z.string(),
+    outcome: z.enum(["succeeded", "failed", "expired"]),
+    decided_by: z.string(),
+    decided_at: moment,
+    seq: z.number().meta({ description: "Of the event that says so" }),
+  })
+  .meta({ id: "CallbackDecision", description: "The first one stands" });
+
+export const heard = z.object({
+  job_id: z.string(),
+  callback_id: z.string(),
+  heartbeat_by: moment.nullable().meta({ description: "When the next sign of life is overdue" }),
+});
+
+export const inboxQuery = z.strictObject({
+  limit: wholeOr(50, 1, 100),
+  cursor: z.string().max(1024).optional(),
+});
+
+export const inbox = z.object({
+  questions: z.array(
+    z
+      .object({
+        job_id: z.string(),
+        job_type: z.string(),
+        job_title: z.string(),
+        callback_id: z.string(),
+        step: z.string(),
+        question: z.string(),
+        schema: z.record(z.string(), json).meta({ description: "JSON Schema of the answer" }),
+        default: json.optional().meta({ description: "Given when nobody has answered in time" }),
+        asked_at: moment,
+        deadline: moment.nullable(),
+      })
+      .meta({ id: "Question", description: "A question that the caller may answer" }),
+  ),
+  next_cursor: z.string().nullable(),
+});
 
 const summary = {
   id: z.string(),
@@ -244,22 +330,7 @@ export const forkBody = z
   })
   .optional();
 
-export const batchBody = z.strictObject({
-  jobs: z
-    .array(
-      z.strictObject({
-        type: z.string().max(64),
-        input: json,
-        title: manner.title,
-      }),
-    )
-    .min(1)
-    .max(100),
-  max_concurrency: z.int().min(1).max(100).optional().meta({
-    description: "So many at a time; without it all of them",
-  }),
-  ...manner,
-});
+export const batchBody = batchInput.extend(manner);
 
 const bulk = {
   type: z.string().max(64).optional(),
@@ -315,12 +386,9 @@ const watch = z
 const accepted = {
   job_id: z.string(),
   status,
-  deduplicated: z
-    .boolean()
-    .optional()
-    .meta({
-      description: "The job is that of an earlier request, with the same key or for the same content",
-    }),
+  deduplicated: z.boolean().optional().meta({
+    description: "The job is that of an earlier request, with the same key or for the same content",
+  }),
   cached: z.boolean().optional().meta({ description: "The job has completed before: its result is there" }),
   conversation_id: z.string().optional(),
   message_number: z.number().optional(),

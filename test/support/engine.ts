@@ -74,6 +74,7 @@ export function engine(
     },
     pass: (key: JobKey): Promise<PassEnd> => time.until(inside.pass(key)),
     workersDie: inside.workersDie,
+    isAtWork: inside.isAtWork,
     entries: async (key: JobKey): Promise<Entry[]> => (await services.journal.read(key, 0)).entries,
     events: async (key: JobKey): Promise<Recorded[]> => (await self.entries(key)).flatMap(recorded),
     kinds: async (key: JobKey): Promise<string[]> => (await self.events(key)).map(({ kind }) => kind),
