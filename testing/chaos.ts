@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
 import { isSignal } from "../core/engine/append.ts";
 import type { Around } from "../core/engine/attempt.ts";
+import { completeCallback } from "../core/engine/callback.ts";
 import type { StepOutcome } from "../core/engine/context.ts";
 import type { AnyJobType, JobType } from "../core/engine/job-type.ts";
 import { seededRandom } from "../core/memory.ts";
-import type { Entry, JobEvent } from "../core/protocol/event.ts";
-import { isTerminal, type JobStatus } from "../core/protocol/job.ts";
+import { applyEntry, type Entry, type JobEvent } from "../core/protocol/event.ts";
+import { isTerminal, type JobKey, type JobRecord, type JobStatus } from "../core/protocol/job.ts";
 import type { Json } from "../core/protocol/json.ts";
 import { longestDelaySeconds } from "../core/queue/queue.ts";
 import { type Machine, machine } from "./machine.ts";
@@ -29,6 +30,8 @@ export type Outcome = {
 };
 
 export type ChaosOptions = Partial<MemoryCloudOptions> & {
+  /** What somebody answers when the job waits for a callback, by the callback's path. */
+  answers?: Record<string, Json>;
   /**
    * Whether a disturbed run ended as it should. Without it both must be equal; with races among its steps a job may
    * have more than one right end.
@@ -127,16 +130,18 @@ async function disturbed(
   let wrong: string | undefined;
 
   const around: Around = async ({ step, ...key }, perform) => {
-    const path = `${key.jobId} ${step}`;
     const { entries } = await inside.services.journal.read(key, 0);
     const events = entries.flatMap((entry) => entry.events);
     if (events.some((event) => event.kind === "step.completed" && event.step === step)) {
       wrong ??= `step "${step}" began again after it had completed`;
     }
+    // A condition is checked again and again, each time from where the last check has left it.
+    const checks = events.filter((event) => event.kind === "condition.checked" && event.step === step).length;
+    const place = `${key.jobId} ${step} ${checks}`;
     calls.set(step, (calls.get(step) ?? 0) + 1);
     const outcome = await perform();
-    const answer = answers.get(path) ?? outcome;
-    answers.set(path, answer);
+    const answer = answers.get(place) ?? outcome;
+    answers.set(place, answer);
     return answer;
   };
 
@@ -164,6 +169,7 @@ async function disturbed(
   const submitted = await cloudOn(inside).submit(job.type, input);
   const key = { tenant, jobId: submitted.id };
   const isOver = async () => {
+    await answerOpen(inside, key, options.answers);
     const { blocked, status } = (await inside.services.journal.head(key))!;
     return wrong !== undefined || blocked !== undefined || (isTerminal(status) && !inside.isAtWork(key));
   };
@@ -188,6 +194,19 @@ function disturb({ services }: Machine, post: Post): void {
       await send(lane, job, Math.min(longestDelaySeconds, delaySeconds + Math.floor(45 * random())));
     }
   };
+}
+
+async function answerOpen(
+  { services }: Machine,
+  key: JobKey,
+  answers: Record<string, Json> = {},
+): Promise<void> {
+  const { entries } = await services.journal.read(key, 0);
+  const { callbacks = [] } = entries.reduce<JobRecord | undefined>(applyEntry, undefined)!;
+  for (const { id, step, decided } of callbacks) {
+    const result = decided ? undefined : answers[step];
+    if (result !== undefined) await completeCallback(services, key, id, { result }, "somebody");
+  }
 }
 
 async function outcomeOf(job: MemoryJob): Promise<Outcome> {

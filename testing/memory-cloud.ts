@@ -1,4 +1,5 @@
 import { settings as allSettings, type Settings } from "../core/config.ts";
+import { completeCallback } from "../core/engine/callback.ts";
 import { cancel } from "../core/engine/cancel.ts";
 import { type Duration, toMillis } from "../core/engine/context.ts";
 import { type AnyJobType, registry } from "../core/engine/job-type.ts";
@@ -8,7 +9,7 @@ import type { Model } from "../core/models/model.ts";
 import { models } from "../core/models/models.ts";
 import { load } from "../core/payloads/payloads.ts";
 import { applyEntry, type Recorded, recorded } from "../core/protocol/event.ts";
-import { isTerminal, type JobKey, type JobRecord } from "../core/protocol/job.ts";
+import { isTerminal, type JobKey, type JobRecord, type OpenCallback } from "../core/protocol/job.ts";
 import type { Json, Millis } from "../core/protocol/json.ts";
 import { type Machine, machine } from "./machine.ts";
 
@@ -54,6 +55,15 @@ export interface MemoryJob {
   result<R = Json>(): Promise<R>;
   /** Asks for its end, as a person would. It ends when time passes. */
   cancel(reason?: string): Promise<void>;
+  /**
+   * Lets time pass until the job waits for the callback at this path: of `createCallback`, `waitForCallback` or `ask`.
+   * @throws Error when the job ends without.
+   */
+  callback(step: string): Promise<OpenCallback>;
+  /** Waits for the callback, then answers it. @throws InvalidRequest when it asks for something else; Conflict when it is decided. */
+  answer(step: string, result: Json): Promise<void>;
+  /** Waits for the callback, then says that there will be no answer. */
+  refuse(step: string, failure: { code: string; message: string }): Promise<void>;
 }
 
 export const tenant = "test";
@@ -151,6 +161,26 @@ function jobOn({ services, time, isAtWork }: Machine, run: Machine["run"], key: 
     },
     async cancel(reason) {
       await time.until(cancel(services, key, somebody.by, reason));
+    },
+    async callback(step) {
+      const open = ({ callbacks = [] }: JobRecord) =>
+        callbacks.find((callback) => callback.step === step && !callback.decided);
+      await run(async () => {
+        const record = await self.record();
+        return open(record) !== undefined || isTerminal(record.status);
+      }, time.now() + longestMs);
+      const record = await self.record();
+      const found = open(record);
+      if (found) return found;
+      throw new Error(`Job "${record.type}" does not wait for "${step}": it is ${record.status}`);
+    },
+    async answer(step, result) {
+      const { id } = await self.callback(step);
+      await time.until(completeCallback(services, key, id, { result }, somebody.by));
+    },
+    async refuse(step, failure) {
+      const { id } = await self.callback(step);
+      await time.until(completeCallback(services, key, id, { failure }, somebody.by));
     },
   };
   return self;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import * as z from "zod";
 import type { JobContext } from "../../core/engine/context.ts";
-import { chaos } from "../../testing/index.ts";
+import { chaos, defineJob } from "../../testing/index.ts";
 import { jobOf } from "../support/engine.ts";
 
 test("a job that keeps to the rules comes out the same, wherever its workers die [A0-02]", async () => {
@@ -18,6 +19,40 @@ test("a job that keeps to the rules comes out the same, wherever its workers die
   expect(report.runs).toBe(3 + 4 * report.commits);
   // A worker that dies when its steps have run, and nothing of it is recorded, has called them for nothing.
   expect(report.repeated).toEqual({ a: 2, b: 2, c: 2, choose: 2 });
+});
+
+test("callbacks, conditions, retries, branches and children come out the same as well", async () => {
+  const child = defineJob({
+    type: "child",
+    version: 1,
+    summary: "Doubles",
+    input: z.number(),
+    result: z.number(),
+    example: 1,
+    title: () => "Child",
+    description: () => "Child",
+    run: (ctx, number) => ctx.step("double", async () => 2 * number),
+  });
+  const job = jobOf(async (ctx) => {
+    const [approval] = await ctx.createCallback("approve", { timeout: { days: 2 } });
+    const flaky = ctx.step("flaky", async ({ attempt }) => {
+      if (attempt === 1) throw new Error("not yet");
+      return "in the end";
+    });
+    const state = await ctx.waitForCondition("poll", async (count: number) => count + 1, {
+      initialState: 0,
+      waitStrategy: (count) =>
+        count < 3 ? { shouldContinue: true, delay: { minutes: 5 } } : { shouldContinue: false },
+    });
+    const doubled = await ctx.invoke<number>("ask a child", "child", 21);
+    const branches = await ctx.map("branches", [1, 2, 3], (inner, n) =>
+      inner.step("square", async () => n * n),
+    );
+    return [await approval, await flaky, state, doubled, ...branches.getResults()];
+  });
+  const { outcome, commits, runs } = await chaos(job, null, { jobs: [child], answers: { approve: "yes" } });
+  expect(outcome.result).toEqual(["yes", "in the end", 3, 42, 1, 4, 9]);
+  expect(runs).toBe(3 + 4 * commits);
 });
 
 describe("a job function that does not take the same way every time is caught", () => {

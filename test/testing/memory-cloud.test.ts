@@ -108,3 +108,25 @@ test("a job can be cancelled while it sleeps", async () => {
   expect(cloud.now() - (await job.record()).createdAt).toBeLessThan(2 * 3_600_000);
   await expect(job.result()).rejects.toThrow("was cancelled");
 });
+
+test("callbacks are answered as a person would, refused, or left to expire", async () => {
+  const asking = jobOf(async (ctx) => {
+    const [answer] = await ctx.createCallback("approve", { timeout: { days: 2 } });
+    return answer.catch((error: Error) => `nobody: ${error.message}`);
+  });
+  const answered = await memoryCloud({ jobs: [asking] }).submit("test", null);
+  const { timeoutAt } = await answered.callback("approve");
+  expect(timeoutAt! - (await answered.record()).createdAt).toBe(2 * 86_400_000);
+  await answered.answer("approve", "yes");
+  expect(await answered.result()).toBe("yes");
+  await expect(answered.callback("approve")).rejects.toThrow(
+    'Job "test" does not wait for "approve": it is completed',
+  );
+
+  const refused = await memoryCloud({ jobs: [asking] }).submit("test", null);
+  await refused.refuse("approve", { code: "no_time", message: "Not today" });
+  expect(await refused.result()).toContain("Not today");
+
+  const expired = await memoryCloud({ jobs: [asking] }).submit("test", null);
+  expect(await expired.result()).toContain("nobody: ");
+});
