@@ -160,7 +160,7 @@ function paid(usage: Usage | undefined): { usage?: Usage } {
 function retryDelay(strategy: RetryStrategy, error: unknown, failures: number): Millis | undefined {
   try {
     const again = strategy(error, failures);
-    return again.shouldRetry ? toMillis(again.delay ?? {}) : undefined;
+    return again.shouldRetry ? toMillis(again.delay ?? { seconds: 1 }) : undefined;
   } catch {
     return undefined;
   }

@@ -152,6 +152,7 @@ class Batch<T> implements BatchResult<T> {
     const [first] = this.failed();
     if (first) throw first.error;
     if (this.status === "SUCCEEDED") return;
-    throw new StepFailed("batch_failed", "shouldComplete called the batch a failure");
+    const message = `Batch completed as failed by shouldComplete (${this.completionReason})`;
+    throw new StepFailed("batch_failed", message);
   }
 }
