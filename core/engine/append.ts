@@ -2,11 +2,14 @@ import type { Along } from "../journal/journal.ts";
 import { Unavailable } from "../protocol/error.ts";
 import { applyEntry, type Entry, type JobEvent } from "../protocol/event.ts";
 import type { JobRecord } from "../protocol/job.ts";
+import type { Millis } from "../protocol/json.ts";
 import type { Services } from "../services.ts";
 import { pauseMs } from "./patience.ts";
 
 export type Decision = {
   events: JobEvent[];
+  /** When it happened; without it, the moment of the writing. */
+  at?: Millis;
   /** What must change in the same transaction. `next` is the job as the events leave it. Asked again on every try. */
   along?: (next: JobRecord) => Promise<Along> | Along;
 };
@@ -56,7 +59,7 @@ export async function append(
   let decision = await decide(state);
   // One token and moment for one place: a try whose answer got lost may still arrive after the next one.
   let token = newId();
-  let at = now();
+  let at = decision?.at ?? now();
   let silent: unknown;
   for (let attempt = 1; attempt <= tries; attempt += 1) {
     if (!decision || decision.events.length === 0) return { end: "nothing", job: state, absorbed };
@@ -94,7 +97,7 @@ export async function append(
     state = applyEntry(state, standing);
     decision = await decide(state);
     token = newId();
-    at = now();
+    at = decision?.at ?? now();
   }
   throw new Unavailable(`Job ${job.jobId}: entry ${state.seq + 1} could not be written`, { cause: silent });
 }

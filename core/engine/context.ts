@@ -118,7 +118,7 @@ export type CompletionConfig =
       toleratedFailurePercentage?: number;
     }
   | {
-      /** Asked before a branch begins and after one has ended. Must depend on what it is given alone. */
+      /** Asked at the beginning and whenever a branch has ended. Must depend on what it is given alone. */
       shouldComplete: (status: CompletionStatus) => CompletionDecision;
     };
 
@@ -263,6 +263,11 @@ export interface JobContext {
   degraded(): void;
   /** What the job has consumed so far. */
   usage(): Usage;
+  /**
+   * The journal's time: when the job was last given something, and the same in every replay. In milliseconds since 1970;
+   * stands still while the job function computes.
+   */
+  now(): Millis;
   budget(): BudgetView;
 }
 

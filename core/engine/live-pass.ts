@@ -39,7 +39,7 @@ export type PassEnd =
   | { end: "busy" }
   /** Nothing is due, e.g. an early or doubled message. */
   | { end: "nothing to do" }
-  /** An earlier message of its conversation is still being answered, or a job that it depends on has not ended. */
+  /** An earlier message of its conversation is still being answered, a job that it depends on has not ended, or no slot is free. */
   | { end: "not its turn" }
   /** Its workers have died over and over, and there are others in its batch whom it must not take along. */
   | { end: "to run alone"; job: JobRecord }
@@ -83,6 +83,8 @@ export class LivePass {
   /** Something has been said, by others or by this worker, after which the plan may be another one. */
   private changed = false;
   private held = false;
+  /** When the job function was given what the next entry begins with: a replay has to tell it the same time. */
+  private givenAt: Millis | undefined;
   private pollAt: Millis;
   private renewAt: Millis;
   private flushAt = 0;
@@ -290,19 +292,20 @@ export class LivePass {
 
   /** Gives the job function what has settled, what is due and what has been decided, and returns it for the journal. */
   private async deliver(): Promise<JobEvent[]> {
-    const { now } = this.services;
     const { program } = this;
     const events: JobEvent[] = [];
     const given: Operation[] = [];
+    const moment = this.services.now();
+    this.givenAt = moment;
     const record = (event: JobEvent, value?: Json) => {
       events.push(event);
-      const operation = program.record(event, now(), value);
+      const operation = program.record(event, moment, value);
       if (operation) given.push(operation);
     };
     this.surfaceInterrupted();
     for (const { event, value } of this.takeSettled()) record(event, value);
     for (const { state, path, outcome, dueAt } of program.wanted()) {
-      const isOver = outcome !== undefined || (dueAt !== undefined && dueAt <= now());
+      const isOver = outcome !== undefined || (dueAt !== undefined && dueAt <= moment);
       if (state === "waiting" && isOver) record({ kind: "wait.ended", step: path });
     }
     await program.give(given);
@@ -454,11 +457,15 @@ export class LivePass {
   ): Promise<PassEnd | undefined> {
     const [full, next] = [this.fullProgress(), this.newProgress()];
     this.program.progress = undefined;
+    const at = happened.length > 0 ? this.givenAt : undefined;
     const committed = await this.tenure.commit((job) => {
       const { intents, finish } = then(job);
       const progress = finish?.event.kind === "job.completed" ? full : next;
       const events = [...happened, ...intents];
-      return progress ? withProgress(events, finish, progress) : { events, ...(finish ? { finish } : {}) };
+      const shown = progress
+        ? withProgress(events, finish, progress)
+        : { events, ...(finish ? { finish } : {}) };
+      return { ...shown, ...(at === undefined ? {} : { at }) };
     }, happened);
     // An entry that found its place free has seen that nobody else wrote.
     this.pollAt = this.services.now() + this.services.settings.cancelPollMs;

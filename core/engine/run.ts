@@ -103,6 +103,8 @@ export class Run {
   degraded = false;
   replaying = true;
   consumed: Usage = noUsage;
+  /** When the job function was last given something. */
+  moment: Millis;
   /** Steps that the job function has asked for. */
   stepsAsked = 0;
   /** What it was submitted with: a change from outside comes at no place that a replay could find again. */
@@ -120,6 +122,7 @@ export class Run {
 
   constructor(job: JobRecord, world: World, onActivity: () => void) {
     this.job = job;
+    this.moment = job.createdAt;
     this.world = world;
     this.onActivity = onActivity;
   }
@@ -145,6 +148,12 @@ export class Run {
    * @returns the operation if this is the place at which the job function is given its outcome.
    */
   record(event: JobEvent, at: Millis, value: Json = null): Operation | undefined {
+    const operation = this.take(event, at, value);
+    if (operation) this.moment = Math.max(this.moment, at);
+    return operation;
+  }
+
+  private take(event: JobEvent, at: Millis, value: Json): Operation | undefined {
     const inherited = "inherited" in event && event.inherited === true;
     if ("usage" in event && event.usage && !inherited) this.consumed = addUsage(this.consumed, event.usage);
     const known = (path: string, kind: Operation["kind"]) => this.known(path, kind, inherited);

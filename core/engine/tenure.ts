@@ -12,7 +12,7 @@ type TenureServices = Pick<Services, "journal" | "settings" | "now" | "newId" | 
 export type Finish = { event: JobEvent; along: (next: JobRecord) => Promise<Along> | Along };
 
 /** What a worker writes, in view of the job as its journal has it. */
-export type Written = { events: JobEvent[]; finish?: Finish };
+export type Written = { events: JobEvent[]; finish?: Finish; at?: Millis };
 
 export type Committed =
   | { end: "committed" }
@@ -49,10 +49,10 @@ export class Tenure {
     const claiming = this.claimed ? undefined : (next: JobRecord) => ({ head: this.withLease(next) });
     const committed = await this.write(
       (job) => {
-        const { events, finish } = decide(job);
+        const { events, finish, at } = decide(job);
         const along = finish?.along ?? claiming;
         const all = [...claim, ...events, ...(finish ? [finish.event] : [])];
-        return { events: all, ...(along ? { along } : {}) };
+        return { events: all, ...(along ? { along } : {}), ...(at === undefined ? {} : { at }) };
       },
       [...claim, ...past],
     );
