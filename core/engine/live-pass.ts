@@ -225,7 +225,11 @@ export class LivePass {
     if (stopped) return stopped;
     this.held = planned.held;
     for (const event of planned.intents) this.program.record(event, now());
-    if (planned.release) return this.letGo(planned.release);
+    if (planned.release) {
+      // A child begins at once, not at the next look for it.
+      for (const event of planned.intents) await this.followUp(event);
+      return this.letGo(planned.release);
+    }
     // After a long pause a successor may have finished what would begin here.
     while (this.tenure.leaseIsOver && !(await this.tenure.renew())) {
       const end = await this.poll();
