@@ -1,0 +1,219 @@
+import * as z from "zod";
+import type { JobContext } from "../../core/engine/context.ts";
+import { defineJob, type Jobs, registry } from "../../core/engine/job-type.ts";
+import type { ModelRequest } from "../../core/models/model.ts";
+import { ServiceError, StepFailed } from "../../core/protocol/error.ts";
+import type { Json, JsonObject, Millis } from "../../core/protocol/json.ts";
+import type { Chance } from "./faults.ts";
+
+/** What a job of a storm does. Every leaf has a number, which is its name and its result. */
+export type Shape =
+  | { op: "step"; n: number; ms: Millis; fails: number; large: boolean }
+  | { op: "call"; n: number; ms: Millis; streams: boolean }
+  | { op: "broken"; n: number }
+  | { op: "hopeless"; n: number }
+  | { op: "wait"; n: number; seconds: number }
+  | { op: "sequence" | "all" | "parallel" | "map" | "race" | "child"; n: number; of: Shape[] };
+
+export type Plan = { question: string; shape: Shape };
+
+/** What surrounds the attempts of a storm's steps. */
+export type Hands = {
+  /** Called when an attempt begins, and awaited for as long as it takes. */
+  attempt(attempt: number, ms: Millis): Promise<void>;
+};
+
+const text = 20_000;
+
+function large(n: number): string {
+  return `${n}`.padEnd(text, ".");
+}
+
+/** The type's first version as it was deployed first, and after a deployment that changes nothing for its journals. */
+export function deployments(hands: Hands): { before: Jobs; after: Jobs } {
+  const first = jobType(hands, 1, false);
+  return {
+    before: registry([first]),
+    after: registry([jobType(hands, 1, true), jobType(hands, 2, true)]),
+  };
+}
+
+function jobType(hands: Hands, version: number, talkative: boolean) {
+  return defineJob<Plan, JsonObject>({
+    type: "storm",
+    version,
+    summary: "A job of a storm",
+    input: z.object({ question: z.string(), shape: z.custom<Shape>() }),
+    result: z.record(z.string(), z.json()),
+    example: { question: "?", shape: { op: "wait", n: 1, seconds: 1 } },
+    title: () => "Storm",
+    description: () => "Storm",
+    async run(ctx, { shape }) {
+      const work = new Work(hands, talkative);
+      if (version === 2) await work.perform(ctx, { op: "wait", n: 0, seconds: 1 });
+      const result = await work.perform(ctx, shape);
+      return { result, usage: { ...ctx.usage() } as JsonObject };
+    },
+    reply: (result) => ({ content: "answer", data: result }),
+  });
+}
+
+class Work {
+  readonly #hands: Hands;
+  readonly #talkative: boolean;
+  #done = 0;
+
+  constructor(hands: Hands, talkative: boolean) {
+    this.#hands = hands;
+    this.#talkative = talkative;
+  }
+
+  async perform(ctx: JobContext, node: Shape): Promise<Json> {
+    const name = `n${node.n}`;
+    switch (node.op) {
+      case "step":
+        return ctx.step(name, async ({ attempt }) => {
+          await this.#hands.attempt(attempt, node.ms);
+          if (attempt <= node.fails) throw new Error("not yet");
+          return node.large ? large(node.n) : node.n;
+        });
+      case "call":
+        return this.#call(ctx, name, node);
+      case "broken":
+        try {
+          return await ctx.step(name, async () => {
+            throw new StepFailed("broken", "always");
+          });
+        } catch (error) {
+          return error instanceof ServiceError && error.code === "broken" ? -node.n : null;
+        }
+      case "hopeless":
+        try {
+          return await ctx.step(
+            name,
+            async ({ attempt }) => {
+              await this.#hands.attempt(attempt, 100);
+              throw new Error("never");
+            },
+            { retryStrategy: (_error, failures) => ({ shouldRetry: failures < 3, delay: { seconds: 1 } }) },
+          );
+        } catch {
+          return -node.n;
+        }
+      case "wait":
+        await ctx.wait(name, { seconds: node.seconds });
+        return node.n;
+      case "sequence": {
+        const results: Json[] = [];
+        for (const part of node.of) {
+          this.#show(ctx, name);
+          results.push(await this.perform(ctx, part));
+        }
+        return results;
+      }
+      case "all":
+        return Promise.all(node.of.map((part) => this.perform(ctx, part)));
+      case "race":
+        return Promise.race(node.of.map((part) => this.perform(ctx, part)));
+      case "child":
+        return ctx.runInChildContext(name, async (inner) =>
+          Promise.all(node.of.map((part) => this.perform(inner, part))),
+        );
+      case "parallel": {
+        const batch = await ctx.parallel(
+          name,
+          node.of.map((part) => (inner) => this.perform(inner, part)),
+        );
+        return batch.getResults();
+      }
+      case "map": {
+        const batch = await ctx.map(name, node.of, (inner, part) => this.perform(inner, part), {
+          maxConcurrency: 2,
+        });
+        return batch.getResults();
+      }
+    }
+  }
+
+  async #call(ctx: JobContext, name: string, node: Shape & { op: "call" }): Promise<Json> {
+    const request: ModelRequest = {
+      model: "mock:storm",
+      messages: [{ role: "user", content: String(node.ms) }],
+    };
+    const check = ({ text: said }: { text: string }) => {
+      if (said.startsWith("garbled")) throw new Error("That is no answer");
+    };
+    const answer = node.streams
+      ? await ctx.stream(name, request, { check })
+      : await ctx.generate(name, request, { check });
+    return answer.text.startsWith("answer") ? node.n : null;
+  }
+
+  /** Progress is no part of what a replay compares, so a deployment may show more or less of it. */
+  #show(ctx: JobContext, name: string): void {
+    this.#done += 1;
+    const percentage = (this.#done * 37) % 96;
+    const details = this.#talkative ? `${this.#done} begun` : "";
+    ctx.progress({
+      current_step: name,
+      total_steps: 10,
+      completed_steps: Math.min(10, this.#done),
+      percentage,
+      details,
+    });
+  }
+}
+
+export function grow(chance: Chance): Shape {
+  let numbered = 0;
+  const node = (depth: number): Shape => {
+    const n = ++numbered;
+    if (depth === 0 || chance.of(0.3)) return leaf(n, chance);
+    const op = chance.pick(["sequence", "sequence", "all", "parallel", "map", "race", "child"] as const);
+    return { op, n, of: Array.from({ length: chance.between(1, 3) }, () => node(depth - 1)) };
+  };
+  return node(chance.of(0.25) ? 3 : 2);
+}
+
+function leaf(n: number, chance: Chance): Shape {
+  const kind = chance.random();
+  if (kind < 0.5) {
+    const fails = chance.of(0.2) ? chance.between(1, 3) : 0;
+    return { op: "step", n, ms: chance.between(0, 2_500), fails, large: chance.of(0.03) };
+  }
+  if (kind < 0.75) {
+    const ms = chance.of(0.15) ? chance.between(6_000, 15_000) : chance.between(1, 1_500);
+    return { op: "call", n, ms, streams: chance.of(0.3) };
+  }
+  if (kind < 0.79) return { op: "broken", n };
+  if (kind < 0.83) return { op: "hopeless", n };
+  return { op: "wait", n, seconds: chance.of(0.08) ? chance.between(30, 300) : chance.between(0, 12) };
+}
+
+/** The result if no race has a say in it. */
+export function expected(node: Shape): Json | undefined {
+  if (node.op === "broken" || node.op === "hopeless") return -node.n;
+  if (node.op === "step" && node.large) return large(node.n);
+  if (!("of" in node)) return node.n;
+  if (node.op === "race") return undefined;
+  const parts = node.of.map(expected);
+  return parts.includes(undefined) ? undefined : (parts as Json[]);
+}
+
+/** Longer than the job takes if nothing goes on beside anything else. */
+export function workMs(node: Shape): Millis {
+  switch (node.op) {
+    case "step":
+      return (node.ms + 2_200) * (node.fails + 1);
+    case "call":
+      return node.ms + 300;
+    case "broken":
+      return 300;
+    case "hopeless":
+      return 6_000;
+    case "wait":
+      return node.seconds * 1_000 + 2_500;
+    default:
+      return node.of.reduce((sum, part) => sum + workMs(part), 300);
+  }
+}

@@ -1,0 +1,232 @@
+/** One defect: a change of one line's behaviour in the real source. */
+export type Mutant = {
+  defect: string;
+  file: string;
+  /** Stands in the file exactly once. */
+  find: string;
+  replace: string;
+};
+
+/**
+ * What the storms must notice. A mutant that they do not kill shows that they look away somewhere, and one whose text is
+ * no longer found shows nothing, so both fail the suite.
+ */
+export const mutants: Mutant[] = [
+  {
+    defect: "no fencing: whatever stands in the way is absorbed",
+    file: "core/engine/append.ts",
+    find: `if (!passable(standing)) return { end: "overtaken", entry: standing };`,
+    replace: "",
+  },
+  {
+    defect: "any conflict is taken for another worker",
+    file: "core/engine/append.ts",
+    find: "if (!passable(standing)) return",
+    replace: "if (standing) return",
+  },
+  {
+    defect: "a writer does not know its own entry",
+    file: "core/engine/append.ts",
+    find: "if (standing.token === token) return",
+    replace: "if (!token) return",
+  },
+  {
+    defect: "every try has another token",
+    file: "core/engine/append.ts",
+    find: "      token,\n",
+    replace: "      token: newId(),\n",
+  },
+  {
+    defect: "the place of a winner is skipped",
+    file: "core/engine/append.ts",
+    find: "seq: state.seq + 1,",
+    replace: "seq: state.seq + attempt,",
+  },
+  {
+    defect: "the end is decided once, whatever comes before it",
+    file: "core/engine/tenure.ts",
+    find: `if (!job.cancelRequested || decision`,
+    replace: `if (job || decision`,
+  },
+  {
+    defect: "a worker looks past another worker's entry",
+    file: "core/engine/tenure.ts",
+    find: "if (!isSignal(entry)) return { overtakenBy: entry.by };",
+    replace: "",
+  },
+  {
+    defect: "a worker does not claim",
+    file: "core/engine/tenure.ts",
+    find: `this.claimed ? [] : [{ kind: "job.claimed", by: this.by }]`,
+    replace: "[]",
+  },
+  {
+    defect: "a claim gives no lease",
+    file: "core/engine/tenure.ts",
+    find: "lease: { by: this.by, until }",
+    replace: "lease: { by: this.by, until: 0 }",
+  },
+  {
+    defect: "a job that is let go has no due",
+    file: "core/engine/tenure.ts",
+    find: "return { ...rest, due: dueAt };",
+    replace: "return { ...rest, due: undefined };",
+  },
+  {
+    defect: "what people see of the progress falls",
+    file: "core/engine/tenure.ts",
+    find: "Math.max(before?.percentage ?? 0, progress.percentage)",
+    replace: "progress.percentage",
+  },
+  {
+    defect: "a lease is ignored",
+    file: "core/engine/pass.ts",
+    find: `if (!lease || lease.until <= now()) return false;`,
+    replace: `if (lease !== null) return false;`,
+  },
+  {
+    defect: "what has expired is folded all the same",
+    file: "core/engine/pass.ts",
+    find: "if (!head || entries[0]?.seq !== 1)",
+    replace: "if (!head)",
+  },
+  {
+    defect: "no job waits for its turn in a conversation",
+    file: "core/engine/pass.ts",
+    find: `if (!conversation?.waitingJobIds.includes(jobId)) return undefined;`,
+    replace: `if (conversation) return undefined;`,
+  },
+  {
+    defect: "a cancel leaves due where it is",
+    file: "core/engine/signal.ts",
+    find: `head: { ...next, due: services.now() }`,
+    replace: `head: next`,
+  },
+  {
+    defect: "a key that was used for something else is taken for a repetition",
+    file: "core/engine/submit.ts",
+    find: `if (made.fingerprint !== plan.idempotency?.fingerprint) throw new IdempotencyMismatch(reusedKey);`,
+    replace: ``,
+  },
+  {
+    defect: "steps begin before their intent stands",
+    file: "core/engine/live-pass.ts",
+    find: `      planned = plan(job);
+`,
+    replace: `      planned = plan(job);
+      for (const operation of planned.starting.splice(0)) this.start(operation);
+`,
+  },
+  {
+    defect: "a wait ends at once",
+    file: "core/engine/live-pass.ts",
+    find: `(dueAt !== undefined && dueAt <= now())`,
+    replace: `dueAt !== undefined`,
+  },
+  {
+    defect: "a wait is not looked at again",
+    file: "core/engine/live-pass.ts",
+    find: `(dueAt !== undefined && dueAt <= now())`,
+    replace: `(dueAt !== undefined && dueAt < 0)`,
+  },
+  {
+    defect: "a retry does not wait for its time",
+    file: "core/engine/plan.ts",
+    find: `dueAt! <= now)`,
+    replace: `dueAt! <= now + 5_000)`,
+  },
+  {
+    defect: "nobody looks for a cancel while a call goes on",
+    file: "core/engine/live-pass.ts",
+    find: `if (!cancelRequested) return undefined;`,
+    replace: `if (cancelRequested?.at !== 0) return undefined;`,
+  },
+  {
+    defect: "a lost attempt of a retry: failures are not counted",
+    file: "core/engine/run.ts",
+    find: "operation.failures += 1;",
+    replace: "",
+  },
+  {
+    defect: "a replay gives everything at once",
+    file: "core/engine/replay.ts",
+    find: `await program.give(settled);
+    await settle();`,
+    replace: `await program.give(settled);`,
+  },
+  {
+    defect: "the limit of steps is noticed too late",
+    file: "core/engine/budget.ts",
+    find: "job.steps + beginning <= maxSteps",
+    replace: "job.steps <= maxSteps",
+  },
+  {
+    defect: "a heartbeat overwrites a newer HEAD",
+    file: "core/journal/memory.ts",
+    find: " || job.head.seq > head.seq",
+    replace: "",
+  },
+  {
+    defect: "a heartbeat takes any lease for its own",
+    file: "core/journal/memory.ts",
+    find: "!job?.head?.lease || job.head.lease.by !== head.lease?.by",
+    replace: "!job?.head",
+  },
+  {
+    defect: "a large value is referred to and never stored",
+    file: "core/payloads/payloads.ts",
+    find: "return { ref: await payloads.put(job, json) };",
+    replace: "return { ref: refOf(job, json) };",
+  },
+  {
+    defect: "all tenants share their partitions",
+    file: "core/table.ts",
+    find: "tenantPartition(job.tenant)}#J#",
+    replace: `tenantPartition("acme")}#J#`,
+  },
+  {
+    defect: "the sweeper wakes nobody",
+    file: "functions/sweeper/sweeper.ts",
+    find: "await queue.send(head.lane, { tenant, jobId });",
+    replace: "",
+  },
+  {
+    defect: "the journal is read before the watch stands",
+    file: "functions/sockets/sockets.ts",
+    find: `    await addWatch({ jobId: job.jobId }, viewer, { deltas, batch });
+
+    let page = await services.journal.read(job, after, pageEntries);`,
+    replace: `    let page = await services.journal.read(job, after, pageEntries);
+    await addWatch({ jobId: job.jobId }, viewer, { deltas, batch });`,
+  },
+  {
+    defect: "the order of pushes is trusted",
+    file: "client/feed.ts",
+    find: `const next = this.#ahead.get(this.#last + 1);
+      if (!next) break;
+      this.#last += 1;`,
+    replace: `const next = this.#ahead.values().next().value;
+      if (!next) break;
+      this.#last = next.seq;`,
+  },
+  {
+    defect: "a gap is not asked for",
+    file: "client/feed.ts",
+    find: `this.#asks = Math.min(this.#asks + 1, mostDoublings);
+            this.#ask();`,
+    replace: "",
+  },
+  {
+    defect: "a watch is not asked for on a new connection",
+    file: "client/feed.ts",
+    find: `this.#stopPolling();
+    this.#ask();`,
+    replace: "this.#stopPolling();",
+  },
+  {
+    defect: "nobody asks for the head of a silent journal",
+    file: "client/live-socket.ts",
+    find: "this.#probe = setInterval(() => this.#probeJobs(socket), probeMs);",
+    replace: "",
+  },
+];

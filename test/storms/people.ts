@@ -1,0 +1,319 @@
+import { type Convoke, ConvokeError, convoke } from "../../client/index.ts";
+import type { OnBusy } from "../../core/conversations/conversation.ts";
+import { cancel } from "../../core/engine/cancel.ts";
+import { readEvents } from "../../core/engine/job-reading.ts";
+import { submit } from "../../core/engine/submit.ts";
+import type { MemoryServices } from "../../core/memory.ts";
+import { IdempotencyMismatch, ServiceError, Unavailable } from "../../core/protocol/error.ts";
+import type { JobKey } from "../../core/protocol/job.ts";
+import type { Millis } from "../../core/protocol/json.ts";
+import { iso } from "../../core/protocol/wire.ts";
+import { grow, type Plan } from "./jobs.ts";
+import { webSocketOf } from "./sockets.ts";
+import type { World } from "./world.ts";
+
+export const tenants = ["acme", "globex"] as const;
+export type Tenant = (typeof tenants)[number];
+
+const lifeMs = 29_000;
+/** A lease, two sweeps, and what a pass takes. */
+const cancelledMs = 30_000;
+/** L2: the journal is asked after 15 s of silence, what is missing then after 2 s more, and both take their way. */
+const missedMs = 17_000;
+const promptMs = 1_000;
+const travelMs = 1_500;
+/** How long after a fault a watcher may still be on its way back. */
+const comebackMs = 75_000;
+
+/** A watcher's view of one job over all its connections. */
+export type Watcher = { jobId: string; last: number; ended: boolean };
+
+/** Those who use the service: they submit, cancel, watch and come back. */
+export class People {
+  readonly watchers: Watcher[] = [];
+  /** What each idempotency key led to. */
+  readonly answered = new Map<string, Set<string>>();
+  readonly #world: World;
+  readonly #clients = new Map<Tenant, Convoke>();
+
+  constructor(world: World) {
+    this.#world = world;
+    world.atTheEnd((key) => this.#hurry(key));
+  }
+
+  // ---- the front door
+
+  /** One request through the API, whose process may die. */
+  async #request<T>(work: (services: MemoryServices) => Promise<T>, serves: boolean): Promise<T> {
+    const answer = await this.#world.run(this.#world.sandbox(lifeMs, serves), work);
+    if (answer === "died") throw new Unavailable("The process died");
+    return answer;
+  }
+
+  /** A client tries again while the service says that it may. */
+  async #insist<T>(work: (services: MemoryServices) => Promise<T>): Promise<T | ServiceError> {
+    const { chance, time, ledger } = this.#world;
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await this.#request(work, false);
+      } catch (error) {
+        if (!(error instanceof ServiceError)) {
+          ledger.violated(`The front door throws ${error instanceof Error ? error.stack : error}`);
+          return new ServiceError("surprise");
+        }
+        if (!(error instanceof Unavailable) || attempt === 8) return error;
+        await time.sleep(chance.between(100, 2_000));
+      }
+    }
+  }
+
+  async submits(number: number, conversationId: string | undefined): Promise<void> {
+    const { chance, time, faults, ledger } = this.#world;
+    await time.sleep(chance.between(0, 20_000));
+    const tenant = conversationId ? "acme" : chance.pick(tenants);
+    const onBusy: OnBusy = chance.pick(["enqueue", "enqueue", "interrupt", "reject"]);
+    const idempotencyKey = `request ${number}`;
+    const plan: Plan = { question: `${idempotencyKey} canary-${tenant}`, shape: grow(chance) };
+    if (chance.of(0.03)) plan.question = plan.question.padEnd(20_000, ".");
+    const ask = async (input: Plan) => {
+      const answer = await this.#insist((services) =>
+        submit(
+          services,
+          this.#world.jobs.api,
+          { tenant, by: "person" },
+          {
+            type: "storm",
+            input,
+            idempotencyKey,
+            ...(conversationId ? { conversation: { id: conversationId, onBusy } } : {}),
+          },
+        ),
+      );
+      if (answer instanceof ServiceError) return answer;
+      const { jobId } = answer.job;
+      const jobs = this.answered.get(idempotencyKey) ?? new Set();
+      this.answered.set(idempotencyKey, jobs.add(jobId));
+      if (jobs.size > 1) ledger.violated(`I10 ${idempotencyKey} is several jobs`);
+      if (answer.job.tenant !== tenant) ledger.violated(`I11 ${tenant} is given a job of somebody else`);
+      return { tenant, jobId };
+    };
+    const again = faults.strikes("submitted twice")
+      ? this.#after(chance.between(0, 500), () => ask(plan))
+      : undefined;
+    const other = faults.strikes("key used again")
+      ? this.#after(chance.between(0, 500), () => ask({ ...plan, question: `${plan.question}!` }))
+      : undefined;
+    const [key, , third] = await Promise.all([ask(plan), again, other]);
+    if (third instanceof ServiceError === false && third && key instanceof ServiceError === false) {
+      ledger.violated(`I10 ${idempotencyKey} was taken for two different requests`);
+    }
+    if (
+      third instanceof ServiceError &&
+      !(third instanceof IdempotencyMismatch || third instanceof Unavailable)
+    ) {
+      if (!conversationId) ledger.violated(`I10 ${idempotencyKey} used again: ${third.message}`);
+    }
+    if (key instanceof ServiceError) return;
+    await Promise.all([this.#watches(key, tenant), this.#cancels(key)]);
+  }
+
+  async #after<T>(ms: Millis, work: () => Promise<T>): Promise<T> {
+    await this.#world.time.sleep(ms);
+    return work();
+  }
+
+  async #cancels(key: JobKey): Promise<void> {
+    const { faults, time, chance } = this.#world;
+    if (!faults.strikes("cancel")) return;
+    await time.sleep(chance.between(0, 30_000));
+    const asked = await this.#insist((services) => cancel(services, key, "person"));
+    if (!asked || asked instanceof ServiceError) return;
+    this.#acknowledged(key, asked.end);
+  }
+
+  /** A cancel in the moment before a job's end is written. */
+  async #hurry({ tenant, jobId }: JobKey): Promise<void> {
+    const key = { tenant, jobId };
+    const { memory } = this.#world;
+    const queue = { ...memory.queue, send: async () => this.#world.send(key, 0) };
+    const asked = await cancel({ ...memory, queue }, key, "somebody in a hurry");
+    if (asked) this.#acknowledged(key, asked.end);
+  }
+
+  #acknowledged({ jobId }: JobKey, end: "requested" | "already ended"): void {
+    this.#world.trace("acknowledged", end);
+    this.#world.ledger.acknowledged(jobId, end);
+    if (end !== "requested") return;
+    this.#world.expectCallsToEnd(jobId);
+    this.#expectEnd(jobId);
+  }
+
+  /** L1 for a cancel: it waits for nothing but a worker, even where its message is lost. */
+  #expectEnd(jobId: string): void {
+    const { time, ledger, faults, skewMs } = this.#world;
+    const check = () => {
+      if (!faults.over) return time.after(cancelledMs, check);
+      time.after(cancelledMs + skewMs, () => {
+        if (!ledger.pasts.get(jobId)!.ended) ledger.violated(`L1 job ${jobId} does not end though cancelled`);
+      });
+      return undefined;
+    };
+    check();
+  }
+
+  // ---- watchers
+
+  #client(tenant: Tenant): Convoke {
+    const world = this.#world;
+    return convoke({
+      url: "http://storm",
+      key: tenant,
+      fetch: (input, init) => this.#fetch(tenant, String(input), init),
+      WebSocket: webSocketOf(world.gateway),
+    });
+  }
+
+  async #watches(key: JobKey, tenant: Tenant): Promise<void> {
+    const { chance, faults } = this.#world;
+    const watching: Promise<void>[] = [];
+    if (chance.of(0.6)) watching.push(this.#watch(key, tenant));
+    if (chance.of(0.15)) watching.push(this.#watch(key, tenant));
+    if (faults.strikes("stranger watches")) {
+      watching.push(this.#intrudes(key, tenant === "acme" ? "globex" : "acme"));
+    }
+    await Promise.all(watching);
+  }
+
+  /** Several watches of a tenant share a client, as in a page. */
+  #shared(tenant: Tenant): Convoke {
+    const known = this.#clients.get(tenant);
+    if (known) return known;
+    const client = this.#client(tenant);
+    this.#clients.set(tenant, client);
+    return client;
+  }
+
+  /** I3 and L2: one who watches is given after + 1, after + 2, ... over any number of clients. */
+  async #watch({ jobId }: JobKey, tenant: Tenant): Promise<void> {
+    const { time, chance, faults, ledger } = this.#world;
+    const watcher: Watcher = { jobId, last: 0, ended: false };
+    this.watchers.push(watcher);
+    const name = `${jobId.slice(-4)}/${this.watchers.length}`;
+    let client = this.#shared(tenant);
+    while (!watcher.ended) {
+      const began = time.now();
+      const deltas = chance.of(0.3);
+      let left = false;
+      try {
+        for await (const event of client.watch(jobId, { after: watcher.last, deltas })) {
+          if (event.kind === "delta") continue;
+          const { seq } = event as { seq: number };
+          const past = ledger.pasts.get(jobId)!;
+          const written = past.events[seq - 1];
+          if (seq !== watcher.last + 1) {
+            ledger.violated(`I3 a watcher of job ${jobId} is given ${seq} after ${watcher.last}`);
+          }
+          if (!written || written.kind !== event.kind || iso(written.at) !== event.at) {
+            ledger.violated(`I3 a watcher of job ${jobId} is given another event ${seq}`);
+            return;
+          }
+          this.#late(jobId, seq, began, past.committedAt[seq - 1]!);
+          watcher.last = seq;
+          this.#world.trace("seen", name, seq);
+          left = faults.strikes("watcher leaves") && chance.of(0.3);
+          if (left) break;
+        }
+      } catch (error) {
+        ledger.violated(`I3 a watch of job ${jobId} fails: ${error instanceof Error ? error.stack : error}`);
+        return;
+      }
+      watcher.ended = !left;
+      if (!left) break;
+      if (chance.of(0.5)) {
+        // Another page, another device.
+        client = this.#client(tenant);
+      }
+      await time.sleep(chance.between(0, 5_000));
+    }
+    const past = ledger.pasts.get(jobId)!;
+    if (watcher.last !== past.events.length || !past.ended) {
+      ledger.violated(`I3 a watch of job ${jobId} ends at ${watcher.last} of ${past.events.length}`);
+    }
+  }
+
+  /** L2 for one event that has just been given out. */
+  #late(jobId: string, seq: number, began: Millis, committedAt: Millis): void {
+    const { time, watchFaultAt, pushFaultAt, ledger } = this.#world;
+    const from = Math.max(began, committedAt);
+    const lateMs = time.now() - from;
+    if (lateMs <= promptMs || watchFaultAt > from - comebackMs) return;
+    const what = `event ${seq} of job ${jobId} comes after ${lateMs} ms`;
+    if (lateMs > missedMs + travelMs) ledger.violated(`L2 ${what}`);
+    else if (pushFaultAt < from - comebackMs) ledger.violated(`L2 nothing was lost and ${what}`);
+  }
+
+  /** I11: somebody of another tenant learns nothing, not even that there is such a job. */
+  async #intrudes({ jobId }: JobKey, tenant: Tenant): Promise<void> {
+    const { ledger } = this.#world;
+    const client = this.#client(tenant);
+    try {
+      for await (const event of client.watch(jobId)) {
+        ledger.violated(`I11 ${tenant} sees a ${event.kind} of job ${jobId}`);
+        break;
+      }
+    } catch (error) {
+      if (!(error instanceof ConvokeError) || error.code !== "not_found") {
+        ledger.violated(`I11 ${tenant} is told of job ${jobId}: ${String(error)}`);
+      }
+    }
+    client.close();
+  }
+
+  /** The API as far as a watching client uses it. */
+  async #fetch(tenant: Tenant, url: string, init: RequestInit | undefined): Promise<Response> {
+    const { pathname, searchParams } = new URL(url);
+    const aborted = new Promise<never>((_, reject) => {
+      init?.signal?.addEventListener("abort", () => reject(init.signal?.reason), { once: true });
+    });
+    return Promise.race([this.#answer(tenant, pathname, searchParams), aborted]);
+  }
+
+  async #answer(tenant: Tenant, pathname: string, query: URLSearchParams): Promise<Response> {
+    const { memory } = this.#world;
+    try {
+      if (pathname === "/api/ws-ticket") {
+        const principal = { id: tenant, tenant, scopes: ["jobs:read" as const] };
+        const ticket = await this.#request(
+          (services) => services.keys.issueTicket(principal, memory.settings.ticketSeconds),
+          true,
+        );
+        return reply(201, { ...ticket, url: "ws://storm" });
+      }
+      const jobId = /^\/api\/jobs\/([^/]+)\/events$/.exec(pathname)?.[1];
+      if (!jobId) return reply(404, { code: "not_found" });
+      const view = await this.#request(
+        (services) =>
+          readEvents(
+            services,
+            { tenant, jobId },
+            {
+              after: Number(query.get("after") ?? 0),
+              limit: Number(query.get("limit") ?? 250),
+              waitMs: Number(query.get("wait") ?? 0) * 1_000,
+            },
+          ),
+        true,
+      );
+      return view ? reply(200, view) : reply(404, { code: "not_found" });
+    } catch (error) {
+      if (!(error instanceof Unavailable)) throw error;
+      return reply(503, { code: error.code });
+    }
+  }
+}
+
+/** As much of a Response as the client reads. */
+function reply(status: number, body: unknown): Response {
+  const ok = status < 300;
+  return { status, ok, headers: new Headers(), json: async () => structuredClone(body) } as Response;
+}
