@@ -1,12 +1,13 @@
 import type * as z from "zod";
+import { batchType } from "../../core/engine/batch-job.ts";
 import { type Bulk, cancelEach, retryEach, type Selection } from "../../core/engine/bulk.ts";
 import { fork, retry } from "../../core/engine/fork.ts";
-import { invalid } from "../../core/engine/parse.ts";
+import { invalid, parse } from "../../core/engine/parse.ts";
 import { pause, resume } from "../../core/engine/pause.ts";
 import type { Signalled } from "../../core/engine/signal.ts";
 import { Conflict } from "../../core/protocol/error.ts";
 import type { JobRecord } from "../../core/protocol/job.ts";
-import { accepted } from "./accept.ts";
+import { accept, accepted } from "./accept.ts";
 import { jobKey, noJob } from "./job-key.ts";
 import { type AnyRoute, type Door, route } from "./route.ts";
 import * as schemas from "./schemas.ts";
@@ -44,8 +45,29 @@ function bulkAnswer({ done, skipped, cursor }: Bulk<unknown>) {
   };
 }
 
-/** What can be done about jobs that are there. */
+/** What can be done about jobs that are there, and about many at once. */
 export const lifecycleRoutes: AnyRoute[] = [
+  route({
+    method: "post",
+    path: "/api/batches",
+    summary: "Submits up to 100 jobs as one",
+    access: "jobs:write",
+    body: schemas.batchBody,
+    idempotent: true,
+    answer: {
+      status: 202,
+      description: "The job of the batch: read, watch and cancel it like any other",
+      schema: schemas.acceptedJob,
+    },
+    handle: async (call, door) => {
+      const { jobs, ...manner } = call.body;
+      // Here, so that a fault is named as it stands in this body.
+      const input = parse(door.jobs.latest(batchType)!.input, { jobs });
+      const { place: _none, ...rest } = await accept(call, door, { type: batchType, input, ...manner });
+      return rest;
+    },
+  }),
+
   route({
     method: "post",
     path: "/api/jobs/{id}/pause",

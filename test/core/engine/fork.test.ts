@@ -31,6 +31,8 @@ function paid(type: AnyJobType, overrides: Partial<MemoryOverrides> = {}) {
         if (broken.has(asked)) throw new StepFailed("model_unavailable", `${asked} is down`);
         return {
           text: `${asked}!`,
+          model: "m",
+          finish: "stop",
           usage: { model_calls: 1, input_tokens: 10, output_tokens: 5, cost_usd: 0.01 },
         };
       },
@@ -205,6 +207,23 @@ test("a changed input is a merge patch, and must be an input still", async () =>
   expect(await faultyFields(job.fork(source, { input: { question: 7 } }))).toEqual(["input.question"]);
   expect(await faultyFields(job.fork(source, { input: { members: [1] } }))).toEqual(["input.members.0"]);
   expect(await job.all()).toHaveLength(2);
+});
+
+test("with a changed input the outcomes are a memo: handed out where the fork asks for the same, else ignored", async () => {
+  const job = paid(
+    jobOf(async (ctx, input) => {
+      const answers = [];
+      for (const name of input as string[]) answers.push(await ask(ctx, name));
+      return answers;
+    }),
+  );
+  const source = await job.make({ input: ["a", "b", "c"] });
+  await job.toEnd(source);
+  const key = await job.fork(source, { input: ["c", "d", "a"] });
+  const ended = await job.toEnd(key);
+  expect(ended).toMatchObject({ status: "completed", usage: { model_calls: 1 } });
+  expect(await job.result(key)).toEqual(["c!", "d!", "a!"]);
+  expect(job.calls).toEqual(["a", "b", "c", "d"]);
 });
 
 test("a crash between a fork's entries leaves nothing that anybody can see", async () => {
