@@ -2,6 +2,7 @@ import type * as z from "zod";
 import type { Deployment } from "../models/deployment.ts";
 import type { JsonObject } from "../protocol/json.ts";
 import type { Services } from "../services.ts";
+import { batchJob, batchType } from "./batch-job.ts";
 import type { JobContext } from "./context.ts";
 
 /** What a job function may use besides its context. Anything that it does with these belongs into a step. */
@@ -55,11 +56,20 @@ export function defineJob<I, R>(jobType: JobType<I, R>): JobType<I, R> {
   return jobType;
 }
 
-export function registry(all: AnyJobType[]): Jobs {
-  const newestFirst = [...all].sort((a, b) => b.version - a.version);
+/**
+ * The types of a deployment, and the one that is built in: the batch.
+ * @throws when a type could never run.
+ */
+export function registry(own: AnyJobType[]): Jobs {
+  if (own.some(({ type }) => type === batchType)) throw new Error(`The job type "${batchType}" is built in`);
+  const newestFirst = [...own].sort((a, b) => b.version - a.version);
+  const latest = (type: string): AnyJobType | undefined => newestFirst.find((job) => job.type === type);
+  const batch: AnyJobType = batchJob(latest);
+  newestFirst.push(batch);
+  const all = [...own, batch];
   return {
     all,
-    latest: (type) => newestFirst.find((job) => job.type === type),
+    latest,
     version: (type, version) => all.find((job) => job.type === type && job.version === version),
   };
 }
