@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { JobContext } from "../../core/engine/context.ts";
 import { type AnyJobType, defineJob, registry } from "../../core/engine/job-type.ts";
 import type { PassEnd } from "../../core/engine/live-pass.ts";
-import { submit } from "../../core/engine/submit.ts";
+import { type SubmitRequest, submit } from "../../core/engine/submit.ts";
 import type { MemoryOverrides } from "../../core/memory.ts";
 import type { Model } from "../../core/models/model.ts";
 import { load } from "../../core/payloads/payloads.ts";
@@ -63,12 +63,12 @@ export function engine(
     deploy(...types: AnyJobType[]) {
       inside.jobs = registry(types);
     },
-    submit: async (input: Json = null): Promise<JobKey> => {
+    submit: async (input: Json = null, request: Partial<SubmitRequest> = {}): Promise<JobKey> => {
       const { job: head } = await submit(
         services,
         inside.jobs,
         { tenant: "acme", by: "test" },
-        { type: "test", input },
+        { type: "test", input, ...request },
       );
       return { tenant: head.tenant, jobId: head.jobId };
     },
