@@ -12,6 +12,7 @@ import { sqsQueue } from "./queue/sqs.ts";
 import { dynamoSchedules } from "./schedules/dynamo.ts";
 import type { Services } from "./services.ts";
 import { sleep } from "./sleep.ts";
+import { dynamoSlots } from "./slots/dynamo.ts";
 import { apiGatewaySockets } from "./sockets/apigateway.ts";
 import { dynamoWatches } from "./sockets/watches.ts";
 
@@ -80,5 +81,6 @@ export function tableServices(
     watches: dynamoWatches(table, around),
     keys: dynamoKeys(table, around),
     schedules: dynamoSchedules(table),
+    slots: dynamoSlots(table, around),
   };
 }

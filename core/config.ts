@@ -34,6 +34,8 @@ export const env = {
   jwtAudience: "JWT_AUDIENCE",
   /** The claim that names the tenant. */
   jwtTenantClaim: "JWT_TENANT_CLAIM",
+  /** How many jobs of one tenant may be at work at the same time; without it any number. */
+  maxRunningPerTenant: "MAX_RUNNING_PER_TENANT",
   logLevel: "LOG_LEVEL",
 } as const;
 
@@ -101,6 +103,10 @@ function choose(local: boolean) {
     maxWatchesPerConnection: 50,
     /** Of one tenant. */
     maxSchedules: 100,
+    /** Jobs of one tenant that may be at work at the same time. A deployment may set a limit. */
+    maxRunningPerTenant: Number.POSITIVE_INFINITY,
+    /** For so long a slot is its holder's; renewed at half time. */
+    slotMs: pick(120_000, 10_000),
     stepAttempts: 5,
     retryFirstMs: pick(1_000, 100),
     retryMostMs: pick(60_000, 2_000),
@@ -119,7 +125,9 @@ export const settings = { aws: choose(false), local: choose(true) };
 export const localScheduleScale = settings.aws.sweepSeconds / settings.local.sweepSeconds;
 
 export function settingsOf(environment: NodeJS.ProcessEnv): Settings {
-  return environment[env.settings] === "local" ? settings.local : settings.aws;
+  const chosen = environment[env.settings] === "local" ? settings.local : settings.aws;
+  const limit = environment[env.maxRunningPerTenant];
+  return limit ? { ...chosen, maxRunningPerTenant: Number(limit) } : chosen;
 }
 
 /**

@@ -8,6 +8,7 @@ import { type MemoryQueue, memoryQueue } from "./queue/memory.ts";
 import { memorySchedules } from "./schedules/memory.ts";
 import type { Services } from "./services.ts";
 import { sleep } from "./sleep.ts";
+import { memorySlots } from "./slots/memory.ts";
 import { type MemorySockets, memorySockets, memoryWatches } from "./sockets/memory.ts";
 
 export type MemoryServices = Services & {
@@ -53,6 +54,7 @@ export function memoryServices(overrides: MemoryOverrides): MemoryServices {
     sockets: memorySockets(),
     keys: memoryKeys(base),
     schedules: memorySchedules(),
+    slots: memorySlots(base),
     journal: memoryJournal({ ...base, conversations, watches }, onRecord),
     ...base,
     conversations,

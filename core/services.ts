@@ -8,6 +8,7 @@ import type { Payloads } from "./payloads/payloads.ts";
 import type { Millis } from "./protocol/json.ts";
 import type { WorkQueue } from "./queue/queue.ts";
 import type { Schedules } from "./schedules/schedule.ts";
+import type { Slots } from "./slots/slots.ts";
 import type { Sockets, Watches } from "./sockets/sockets.ts";
 
 /** The outside world. Take the part you use: `Pick<Services, "journal" | "now">`. */
@@ -20,6 +21,7 @@ export interface Services {
   watches: Watches;
   keys: Keys;
   schedules: Schedules;
+  slots: Slots;
   model: Model;
   deployment: Deployment;
   settings: Settings;

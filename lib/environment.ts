@@ -15,6 +15,8 @@ export type Environment = {
   models: Record<string, string>;
   /** Bedrock models besides these that a job may name. */
   moreModels: string[];
+  /** How much of a tenant's work is done at the same time, for the worker's environment. */
+  limits: Record<string, string>;
   /** Who may call, for the functions' environment. */
   access: Record<string, string>;
   /** Web origins that may call from a browser. */
@@ -63,6 +65,10 @@ export function environmentOf(node: Node): Environment {
       [env.anthropicBaseUrl]: text("anthropicBaseUrl"),
     }),
     moreModels: list("moreModels"),
+    limits: present({
+      [env.maxRunningPerTenant]:
+        text("maxRunningPerTenant") && String(count("maxRunningPerTenant", 1, 1, 100_000)),
+    }),
     access: present({
       [env.allowedOrigins]: text("allowedOrigins"),
       [env.jwtIssuer]: text("jwtIssuer"),

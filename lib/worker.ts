@@ -16,13 +16,13 @@ export class Worker extends Construct {
 
   constructor(scope: Construct, id: string, plan: Plan) {
     super(scope, id);
-    const { settings, models, moreModels, providerKeysParameter } = plan.environment;
+    const { limits, settings, models, moreModels, providerKeysParameter } = plan.environment;
     this.fn = lambdaFunction(this, "worker", plan, {
       description: "Advances jobs",
       // It waits for models most of the time, and waiting is billed by the memory.
       memorySize: 384,
       timeout: Duration.seconds(settings.workerTimeoutSeconds),
-      environment: models,
+      environment: { ...models, ...limits },
       // A long job is many passes, each started by the one before: after 16 of them Lambda would take it for a
       // runaway loop and drop it. Jobs have budgets of their own for hops, steps, age and money.
       recursiveLoop: RecursiveLoop.ALLOW,

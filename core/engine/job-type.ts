@@ -3,6 +3,7 @@ import type { Deployment } from "../models/deployment.ts";
 import type { JsonObject } from "../protocol/json.ts";
 import type { Services } from "../services.ts";
 import { batchJob, batchType } from "./batch-job.ts";
+import type { Concurrency } from "./concurrency.ts";
 import type { JobContext } from "./context.ts";
 
 /** What a job function may use besides its context. Anything that it does with these belongs into a step. */
@@ -23,6 +24,8 @@ export type JobType<I = unknown, R = unknown> = {
   input: z.ZodType<I>;
   result: z.ZodType<R>;
   example: NoInfer<I>;
+  /** Without it any number of jobs may be at work at the same time. */
+  concurrency?: Concurrency<I>;
   /**
    * Fills in what the deployment decides. Called once, at submit, so that a later deployment changes nothing for a
    * job that has begun.
@@ -61,7 +64,12 @@ export function defineJob<I, R>(jobType: JobType<I, R>): JobType<I, R> {
  * @throws when a type could never run.
  */
 export function registry(own: AnyJobType[]): Jobs {
-  if (own.some(({ type }) => type === batchType)) throw new Error(`The job type "${batchType}" is built in`);
+  for (const { type, concurrency } of own) {
+    if (type === batchType) throw new Error(`The job type "${batchType}" is built in`);
+    const limit = concurrency?.limit ?? 1;
+    if (!Number.isInteger(limit) || limit < 1)
+      throw new Error(`Job type "${type}" allows ${limit} jobs at a time; it must be a whole number from 1`);
+  }
   const newestFirst = [...own].sort((a, b) => b.version - a.version);
   const latest = (type: string): AnyJobType | undefined => newestFirst.find((job) => job.type === type);
   const batch: AnyJobType = batchJob(latest);

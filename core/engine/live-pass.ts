@@ -16,6 +16,7 @@ import type { AnyJobType, Jobs } from "./job-type.ts";
 import { patiently } from "./patience.ts";
 import {
   firstAttempts,
+  folded,
   nextDue,
   openCallbacks,
   type Plan,
@@ -194,7 +195,7 @@ export class LivePass {
     const diverged = program.diverged ?? (program.uncalled() ? divergence(program) : undefined);
     if (diverged) return this.block(diverged);
     if (program.finished) return this.end(happened, await this.howItEnds(program.finished));
-    const failure = this.failure();
+    const failure = this.failure(happened);
     if (failure) return this.end(happened, { end: "failed", failure });
 
     const { intents, release, held } = this.plan(happened, this.tenure.job);
@@ -210,7 +211,8 @@ export class LivePass {
     const { program, outOfTime, idle, jobs } = this;
     const { settings, now } = this.services;
     const refuse = (child: Parameters<typeof refusal>[2]) => refusal(jobs, job, child, settings);
-    return planTurn(job, happened, { program, settings, now: now(), outOfTime, idle, refusal: refuse });
+    const situation = { program, settings, now: now(), outOfTime, idle, refusal: refuse };
+    return planTurn(folded(job, happened, now()), situation);
   }
 
   /** Commits what happened and what follows from it, then does the latter. */
@@ -285,9 +287,9 @@ export class LivePass {
   }
 
   /** What ends the job instead of its next step. */
-  private failure(): Failure | undefined {
+  private failure(happened: JobEvent[]): Failure | undefined {
     const { settings, now } = this.services;
-    const { job } = this.tenure;
+    const job = folded(this.tenure.job, happened, now());
     const starting = this.outOfTime || job.paused ? [] : startable(this.program, now());
     const begun = firstAttempts(starting);
     const over = starting.length > 0 ? overOwnBudget(job, begun, now()) : undefined;
@@ -308,10 +310,12 @@ export class LivePass {
     };
     this.surfaceInterrupted();
     for (const { event, value } of this.takeSettled()) record(event, value);
-    for (const { state, path, outcome, dueAt } of program.wanted()) {
-      const isOver = outcome !== undefined || (dueAt !== undefined && dueAt <= moment);
-      if (state === "waiting" && isOver) record({ kind: "wait.ended", step: path });
-    }
+    const over = program
+      .wanted()
+      .filter(({ state, dueAt }) => state === "waiting" && dueAt !== undefined && dueAt <= moment);
+    // In the order in which it happened: a worker that comes late must not make another branch win.
+    for (const { path } of over.sort((a, b) => a.dueAt! - b.dueAt!))
+      record({ kind: "wait.ended", step: path });
     await program.give(given);
     return events;
   }

@@ -1,6 +1,7 @@
 import { applyEntry } from "../protocol/event.ts";
 import { isTerminal, type JobKey, type JobRecord } from "../protocol/job.ts";
 import type { Millis } from "../protocol/json.ts";
+import { takeSlots } from "./concurrency.ts";
 import { afterDependencies, patience } from "./dependencies.ts";
 import type { HowItEnds } from "./ending.ts";
 import type { Jobs } from "./job-type.ts";
@@ -33,7 +34,17 @@ export async function pass(
   if (options.inCompany && job.stalls >= deathsInCompany) return { end: "to run alone", job };
   const hold = job.hops > 0 || job.cancelRequested ? undefined : await heldBack(services, job);
   if (hold?.end === "held") return wait(services, job, hold);
-  return new LivePass(services, job, jobs, { ...options, deltasWanted }).run(entries, hold);
+  const live = () => new LivePass(services, job, jobs, { ...options, deltasWanted }).run(entries, hold);
+  // Its end needs no slot.
+  if (hold || job.cancelRequested) return live();
+  const jobType = jobs.version(job.type, job.version);
+  const slots = await takeSlots(services, job, jobType, entries, options.logger);
+  if (!slots) return wait(services, job, crowdedOut(services, job));
+  try {
+    return await live();
+  } finally {
+    await slots.giveBack();
+  }
 }
 
 /** The living worker sees a cancel within seconds and ends the job with what it has. It is given that time. */
@@ -69,6 +80,12 @@ async function heldBack(services: EngineServices, job: JobRecord): Promise<Hold 
   const conversation = await conversations.get(tenant, inConversation.conversationId);
   if (!conversation?.waitingJobIds.includes(jobId)) return undefined;
   return { end: "held", because: "not its turn", lookAt: moment + settings.sweepSeconds * 1000 };
+}
+
+/** Its turn comes when a slot does, so this is for wake-ups that get lost, and for those who found no place in the line. */
+function crowdedOut({ settings, now, random }: EngineServices, job: JobRecord): Hold {
+  const lookAt = now() + patience(job, now(), settings) * (1 + random());
+  return { end: "held", because: "not its turn", lookAt: Math.ceil(lookAt) };
 }
 
 async function wait({ journal }: EngineServices, job: JobRecord, hold: Hold): Promise<PassEnd> {

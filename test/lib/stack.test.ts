@@ -226,7 +226,7 @@ describe("functions", () => {
     expect(functionOf(prod, "worker").Properties.Timeout).toBe(settings.aws.workerTimeoutSeconds);
   });
 
-  test("the api, which chooses a job's models, and the worker, which may call them, were told the same", () => {
+  test("the api and the sweeper, which choose a job's models, and the worker, which may call them, were told the same", () => {
     const told = {
       [env.councilMembers]: "bedrock:amazon.nova-pro-v1:0,openai:gpt-4.1",
       [env.councilChairmen]: "openai:gpt-4.1",
@@ -237,7 +237,7 @@ describe("functions", () => {
       councilChairmen: told[env.councilChairmen],
       titleModel: told[env.titleModel],
     });
-    for (const name of ["api", "worker"] as const)
+    for (const name of ["api", "sweeper", "worker"] as const)
       expect(variables(functionOf(template, name))).toMatchObject(told);
   });
 
@@ -303,8 +303,8 @@ describe("rights", () => {
     [
       "sweeper",
       [
-        "dynamodb:PutItem",
         "dynamodb:DeleteItem",
+        "s3:GetObject",
         "bedrock:InvokeModel",
         "execute-api:ManageConnections",
         "dynamodb:GetRecords",
@@ -499,6 +499,13 @@ describe("environments", () => {
     );
     expect(() => synthesize(bundles, { lowConcurrency: "1" })).toThrow(/lowConcurrency must be .* from 2/);
     expect(() => synthesize(bundles, { highBatchSize: "11" })).toThrow(/highBatchSize must be .* to 10/);
+  });
+
+  test("how many jobs of a tenant are at work at the same time is a setting, and without it not limited", () => {
+    const limit = (template: Template) => variables(functionOf(template, "worker"))[env.maxRunningPerTenant];
+    expect(limit(synthesize(bundles, { maxRunningPerTenant: "12" }))).toBe("12");
+    expect(limit(prod)).toBeUndefined();
+    expect(() => synthesize(bundles, { maxRunningPerTenant: "none" })).toThrow(/maxRunningPerTenant/);
   });
 
   test("a lane's share is a setting", () => {
