@@ -31,7 +31,7 @@ export type Operation = {
   state: "new" | "running" | "retrying" | "waiting" | "settled";
   /** When the first attempt began. */
   startedAt?: Millis;
-  /** When a retry or a wait is due. */
+  /** When a retry or a wait is due, or a callback was decided. */
   dueAt?: Millis;
   /** This worker is at it, or has an outcome that is not on record yet. */
   inFlight?: boolean;
@@ -196,12 +196,12 @@ export class Run {
       case "callback.completed": {
         const { step, failure } = event;
         const outcome: Outcome = failure ? { ok: false, failure: { ...failure, step } } : { ok: true, value };
-        decided(known(step, "callback"), outcome);
+        decided(known(step, "callback"), outcome).dueAt ??= at;
         return undefined;
       }
       case "callback.expired": {
         const operation = known(event.step, "callback");
-        decided(operation, expiry(operation, event.reason));
+        decided(operation, expiry(operation, event.reason)).dueAt ??= at;
         return undefined;
       }
       case "wait.ended": {
