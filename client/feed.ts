@@ -236,7 +236,10 @@ export class Feed implements Listener {
     try {
       await this.#read(0, this.#closing.signal);
     } catch (error) {
-      this.#unread(error);
+      if (!this.#unread(error)) return;
+      // Asked again, the service says once more that nothing will come, and there is another try.
+      this.#watching = false;
+      this.#mindTheGap();
     }
   }
 

@@ -56,6 +56,11 @@ export const faultRates = {
   // What people do at a bad moment.
   cancel: { most: 0.5, gentle: true },
   "cancel at the end": { most: 0.3, gentle: true },
+  "answered by many": { most: 0.9, gentle: true },
+  paused: { most: 0.3, gentle: true },
+  forked: { most: 0.25, gentle: true },
+  "waits for others": { most: 0.4, gentle: true },
+  "begins later": { most: 0.3, gentle: true },
   "submitted twice": { most: 0.6, gentle: true },
   "key used again": { most: 0.3, gentle: true },
   "watcher leaves": { most: 0.3, gentle: true },

@@ -13,6 +13,9 @@ export type Shape =
   | { op: "broken"; n: number }
   | { op: "hopeless"; n: number }
   | { op: "wait"; n: number; seconds: number }
+  | { op: "ask"; n: number; seconds: number }
+  | { op: "condition"; n: number; checks: number; seconds: number }
+  | { op: "invoke"; n: number; of: [Shape] }
   | { op: "sequence" | "all" | "parallel" | "map" | "race" | "child"; n: number; of: Shape[] };
 
 export type Plan = { question: string; shape: Shape };
@@ -103,6 +106,35 @@ class Work {
       case "wait":
         await ctx.wait(name, { seconds: node.seconds });
         return node.n;
+      case "ask": {
+        const [answer] = await ctx.createCallback<Json>(name, { timeout: { seconds: node.seconds } });
+        return answer.catch(() => -node.n);
+      }
+      case "condition":
+        await ctx.waitForCondition(
+          name,
+          async (checked: number, { attempt }) => {
+            await this.#hands.attempt(attempt, 50);
+            return checked + 1;
+          },
+          {
+            initialState: 0,
+            waitStrategy: (checked) =>
+              checked >= node.checks
+                ? { shouldContinue: false }
+                : { shouldContinue: true, delay: { seconds: node.seconds } },
+          },
+        );
+        return node.n;
+      case "invoke": {
+        const { tenant, jobId } = ctx.job;
+        const plan: Plan = { question: `child ${node.n} of ${jobId} canary-${tenant}`, shape: node.of[0] };
+        try {
+          return (await ctx.invoke<JsonObject>(name, "storm", plan)).result ?? null;
+        } catch {
+          return -node.n;
+        }
+      }
       case "sequence": {
         const results: Json[] = [];
         for (const part of node.of) {
@@ -169,6 +201,7 @@ export function grow(chance: Chance): Shape {
   const node = (depth: number): Shape => {
     const n = ++numbered;
     if (depth === 0 || chance.of(0.3)) return leaf(n, chance);
+    if (chance.of(0.08)) return { op: "invoke", n, of: [node(depth - 1)] };
     const op = chance.pick(["sequence", "sequence", "all", "parallel", "map", "race", "child"] as const);
     return { op, n, of: Array.from({ length: chance.between(1, 3) }, () => node(depth - 1)) };
   };
@@ -187,15 +220,20 @@ function leaf(n: number, chance: Chance): Shape {
   }
   if (kind < 0.79) return { op: "broken", n };
   if (kind < 0.83) return { op: "hopeless", n };
-  return { op: "wait", n, seconds: chance.of(0.08) ? chance.between(30, 300) : chance.between(0, 12) };
+  if (kind < 0.87) return { op: "ask", n, seconds: chance.between(1, 25) };
+  if (kind < 0.9) {
+    return { op: "condition", n, checks: chance.between(1, 4), seconds: chance.between(0, 6) };
+  }
+  return { op: "wait", n, seconds: chance.of(0.12) ? chance.between(30, 300) : chance.between(0, 12) };
 }
 
-/** The result if no race has a say in it. */
+/** The result if no race, person or other job has a say in it. */
 export function expected(node: Shape): Json | undefined {
   if (node.op === "broken" || node.op === "hopeless") return -node.n;
   if (node.op === "step" && node.large) return large(node.n);
+  if (node.op === "ask") return undefined;
   if (!("of" in node)) return node.n;
-  if (node.op === "race") return undefined;
+  if (node.op === "race" || node.op === "invoke") return undefined;
   const parts = node.of.map(expected);
   return parts.includes(undefined) ? undefined : (parts as Json[]);
 }
@@ -212,8 +250,11 @@ export function workMs(node: Shape): Millis {
     case "hopeless":
       return 6_000;
     case "wait":
+    case "ask":
       return node.seconds * 1_000 + 2_500;
+    case "condition":
+      return (node.seconds * 1_000 + 2_500) * node.checks;
     default:
-      return node.of.reduce((sum, part) => sum + workMs(part), 300);
+      return node.of.reduce((sum, part) => sum + workMs(part), 2_500);
   }
 }

@@ -8,7 +8,7 @@ import {
   type Recorded,
   recorded,
 } from "../../core/protocol/event.ts";
-import { isTerminal, type JobRecord, type Stored } from "../../core/protocol/job.ts";
+import { isTerminal, type JobKey, type JobRecord, type Stored } from "../../core/protocol/job.ts";
 import type { Millis } from "../../core/protocol/json.ts";
 
 /** What may be written beside the worker that has claimed the job. The engine's own list is what is being tested. */
@@ -34,16 +34,18 @@ export type Past = {
   claimedBy: string | undefined;
   intents: Set<string>;
   completed: Set<string>;
-  /** Callbacks that have been decided. */
-  decided: Set<string>;
   /** Before when what waits must not go on. */
   notBefore: Map<string, Millis>;
   ended: boolean;
   expired: boolean;
+  /** What each callback is answered by, as far as it is decided. */
+  decisions: Map<string, JobEvent>;
 };
 
 type World = {
   now: () => Millis;
+  /** Is told of a callback that waits for an answer from outside. */
+  asked: (key: JobKey, callbackId: string) => void;
   /** How far apart two clocks may be. */
   skewMs: () => Millis;
   /** Whether a reference resolves to what its hash says. */
@@ -60,6 +62,7 @@ export class Ledger {
   /** Jobs whose cancel was acknowledged. */
   readonly cancelled = new Set<string>();
   calls = 0;
+  readonly #ahead = new Map<string, Entry[]>();
   readonly #world: World;
   readonly #startedAt: Millis;
 
@@ -83,6 +86,11 @@ export class Ledger {
   committed(entry: Entry): void {
     const { jobId, tenant } = entry;
     const known = this.pasts.get(jobId);
+    if (!known && entry.seq > 1) {
+      // What a fork inherits is there before the fork is.
+      this.#ahead.set(jobId, [...(this.#ahead.get(jobId) ?? []), entry]);
+      return;
+    }
     const past: Past = known ?? {
       tenant,
       jobId,
@@ -93,12 +101,15 @@ export class Ledger {
       claimedBy: undefined,
       intents: new Set(),
       completed: new Set(),
-      decided: new Set(),
       notBefore: new Map(),
       ended: false,
       expired: false,
+      decisions: new Map(),
     };
     if (!known) this.pasts.set(jobId, past);
+    for (const event of entry.events) {
+      if (event.kind === "callback.created") this.#world.asked({ tenant, jobId }, event.callbackId);
+    }
     this.#world.trace("entry", jobId.slice(-4), entry.seq, ...entry.events.map(({ kind }) => kind));
 
     const last = past.entries.at(-1);
@@ -115,7 +126,7 @@ export class Ledger {
       }
     }
     if (declines(entry)) past.claimedBy = undefined;
-    else if (entry.seq > 1 && !isSignal(entry) && past.claimedBy !== entry.by) {
+    else if (entry.seq > 1 && !isSignal(entry) && !isInherited(entry) && past.claimedBy !== entry.by) {
       this.violated(`I6 job ${jobId}: ${entry.by} writes ${entry.seq}, claimed by ${past.claimedBy}`);
     }
     const before = past.state?.progress?.percentage ?? 0;
@@ -125,12 +136,18 @@ export class Ledger {
     past.state = applyEntry(past.state, entry);
     if ((past.state.progress?.percentage ?? 0) < before)
       this.violated(`Job ${jobId}: what people see of its progress falls`);
+    if (known) return;
+    const inherited = (this.#ahead.get(jobId) ?? []).sort((a, b) => a.seq - b.seq);
+    for (const ahead of inherited) this.committed(ahead);
+    this.#ahead.delete(jobId);
   }
 
   #event(past: Past, event: JobEvent): void {
     const { jobId } = past;
     if (isTerminalEvent(event)) past.ended = true;
     if (event.kind === "job.claimed") past.claimedBy = event.by;
+    const works = event.kind === "step.started" || event.kind === "wait.started";
+    if (works && !event.inherited) this.#mayWork(past, event.kind === "step.started");
     if (event.kind === "step.started") {
       for (const { step, attempt } of event.steps) {
         const intent = `${step}@${attempt}`;
@@ -141,25 +158,36 @@ export class Ledger {
       }
     }
     if (event.kind === "wait.started") past.notBefore.set(event.step, event.until);
+    if (event.kind === "condition.checked") past.notBefore.set(event.step, event.retryAt);
     if (event.kind === "step.failed" && event.retryAt !== undefined) {
       past.notBefore.set(event.step, event.retryAt);
     }
-    if (event.kind === "wait.ended") this.#notEarly(past, event.step);
+    if (event.kind === "wait.ended" && !event.inherited) this.#notEarly(past, event.step);
     if (event.kind === "step.completed") {
       if (past.completed.has(event.step)) this.violated(`I2 job ${jobId}: ${event.step} completes twice`);
-      if (!past.intents.has(`${event.step}@${event.attempt}`)) {
+      if (!past.intents.has(`${event.step}@${event.attempt}`) && !event.inherited) {
         this.violated(`I14 job ${jobId}: ${event.step}@${event.attempt} completes without its intent`);
       }
       past.completed.add(event.step);
     }
     if (event.kind === "callback.completed" || event.kind === "callback.expired") {
       const { callbackId } = event;
-      if (past.decided.has(callbackId)) this.violated(`I9 job ${jobId}: ${callbackId} is decided twice`);
-      past.decided.add(callbackId);
+      if (past.decisions.has(callbackId)) this.violated(`I9 job ${jobId}: ${callbackId} is decided twice`);
+      past.decisions.set(callbackId, event);
     }
     for (const stored of storedIn(event)) {
       if (!this.#world.resolves(stored)) this.violated(`I16 job ${jobId}: a ${event.kind} refers to nothing`);
     }
+  }
+
+  /** A job works neither before its time, nor before those that it waits for, nor while it is paused. */
+  #mayWork({ jobId, state }: Past, begins: boolean): void {
+    const { paused, runAt = 0, dependencies } = state;
+    if (paused && begins) this.violated(`Job ${jobId} goes on though it is paused`);
+    if (runAt > this.#world.now() + this.#world.skewMs())
+      this.violated(`Job ${jobId} begins before its time`);
+    const open = dependencies?.job_ids.find((id) => !this.pasts.get(id)?.ended);
+    if (open) this.violated(`Job ${jobId} begins before ${open} has ended`);
   }
 
   #notEarly({ jobId, notBefore }: Past, step: string): void {
@@ -188,7 +216,7 @@ export class Ledger {
     const { state, events } = past;
     const { due, ...rest } = head;
     if (!past.ended && due === undefined) this.violated(`I4 job ${head.jobId} is alive and has no due`);
-    if (!past.ended && due! > this.#world.now() + patienceMs) {
+    if (!past.ended && !state.paused && due! > this.#world.now() + patienceMs) {
       this.violated(`I4 job ${head.jobId} is due too late`);
     }
     const quiet = past.ended || events.at(-1)?.kind === "job.released";
@@ -219,7 +247,9 @@ export class Ledger {
         .get(jobId)!
         .events.some(
           (event) =>
-            (event.kind === "step.completed" || event.kind === "step.failed") &&
+            (event.kind === "step.completed" ||
+              event.kind === "step.failed" ||
+              event.kind === "condition.checked") &&
             event.step === path &&
             event.attempt === Number(attempt),
         );
@@ -231,6 +261,10 @@ export class Ledger {
 
 export function isSignal(entry: Entry): boolean {
   return entry.events.every(({ kind }) => signals.has(kind));
+}
+
+function isInherited({ events }: Entry): boolean {
+  return events.every((event) => "inherited" in event && event.inherited);
 }
 
 /** A worker that cannot work on a job says so without a claim, which ends whatever claim there was. */

@@ -120,14 +120,14 @@ export const mutants: Mutant[] = [
   {
     defect: "a wait ends at once",
     file: "core/engine/live-pass.ts",
-    find: `(dueAt !== undefined && dueAt <= now())`,
+    find: `(dueAt !== undefined && dueAt <= moment)`,
     replace: `dueAt !== undefined`,
   },
   {
     defect: "a wait is not looked at again",
-    file: "core/engine/live-pass.ts",
-    find: `(dueAt !== undefined && dueAt <= now())`,
-    replace: `(dueAt !== undefined && dueAt < 0)`,
+    file: "core/engine/plan.ts",
+    find: `.filter(({ state }) => state === "waiting" || (retries && state === "retrying"))`,
+    replace: `.filter(({ state }) => retries && state === "retrying")`,
   },
   {
     defect: "a retry does not wait for its time",
@@ -228,5 +228,41 @@ export const mutants: Mutant[] = [
     file: "client/live-socket.ts",
     find: "this.#probe = setInterval(() => this.#probeJobs(socket), probeMs);",
     replace: "",
+  },
+  {
+    defect: "a second answer to a callback is recorded too",
+    file: "core/engine/callback.ts",
+    find: "if (!open || open.decided) return undefined;\n    return { kind",
+    replace: "if (!open) return undefined;\n    return { kind",
+  },
+  {
+    defect: "whoever answers is told yes, whatever stands",
+    file: "core/engine/callback.ts",
+    find: "if (!same || event.kind",
+    replace: "if (event.kind",
+  },
+  {
+    defect: "a paused job goes on",
+    file: "core/engine/plan.ts",
+    find: "const held = job.paused !== undefined || (",
+    replace: "const held = (",
+  },
+  {
+    defect: "a job does not wait for those that it depends on",
+    file: "core/engine/dependencies.ts",
+    find: "if (!job.dependencies) return undefined;",
+    replace: "if (job) return undefined;",
+  },
+  {
+    defect: "a job begins before its time",
+    file: "core/engine/pass.ts",
+    find: "if (runAt !== undefined && runAt > moment)",
+    replace: "if (runAt !== undefined && runAt < 0)",
+  },
+  {
+    defect: "a journal that has ended is read once, and if that fails not again",
+    file: "client/feed.ts",
+    find: "if (!this.#unread(error)) return;\n      // Asked again",
+    replace: "if (!this.#unread(error) || error) return;\n      // Asked again",
   },
 ];

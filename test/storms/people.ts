@@ -1,7 +1,11 @@
+import { isDeepStrictEqual } from "node:util";
 import { type Convoke, ConvokeError, convoke } from "../../client/index.ts";
 import type { OnBusy } from "../../core/conversations/conversation.ts";
+import { type Answer, completeCallback } from "../../core/engine/callback.ts";
 import { cancel } from "../../core/engine/cancel.ts";
+import { fork } from "../../core/engine/fork.ts";
 import { readEvents } from "../../core/engine/job-reading.ts";
+import { pause, resume } from "../../core/engine/pause.ts";
 import { submit } from "../../core/engine/submit.ts";
 import type { MemoryServices } from "../../core/memory.ts";
 import { IdempotencyMismatch, ServiceError, Unavailable } from "../../core/protocol/error.ts";
@@ -17,7 +21,7 @@ export type Tenant = (typeof tenants)[number];
 
 const lifeMs = 29_000;
 /** A lease, two sweeps, and what a pass takes. */
-const cancelledMs = 30_000;
+const cancelledMs = 20_000;
 /** L2: the journal is asked after 15 s of silence, what is missing then after 2 s more, and both take their way. */
 const missedMs = 17_000;
 const promptMs = 1_000;
@@ -39,6 +43,7 @@ export class People {
   constructor(world: World) {
     this.#world = world;
     world.atTheEnd((key) => this.#hurry(key));
+    world.onAsked((key, callbackId) => this.#answers(key, callbackId));
   }
 
   // ---- the front door
@@ -75,6 +80,16 @@ export class People {
     const idempotencyKey = `request ${number}`;
     const plan: Plan = { question: `${idempotencyKey} canary-${tenant}`, shape: grow(chance) };
     if (chance.of(0.03)) plan.question = plan.question.padEnd(20_000, ".");
+    const earlier = [...ledger.pasts.values()].filter((past) => past.tenant === tenant);
+    const when = {
+      ...(earlier.length > 0 && faults.strikes("waits for others")
+        ? {
+            dependsOn: [chance.pick(earlier).jobId],
+            onDependencyFailure: chance.pick(["fail", "skip", "continue"] as const),
+          }
+        : {}),
+      ...(faults.strikes("begins later") ? { delaySeconds: chance.between(1, 30) } : {}),
+    };
     const ask = async (input: Plan) => {
       const answer = await this.#insist((services) =>
         submit(
@@ -85,6 +100,7 @@ export class People {
             type: "storm",
             input,
             idempotencyKey,
+            ...when,
             ...(conversationId ? { conversation: { id: conversationId, onBusy } } : {}),
           },
         ),
@@ -114,7 +130,8 @@ export class People {
       if (!conversationId) ledger.violated(`I10 ${idempotencyKey} used again: ${third.message}`);
     }
     if (key instanceof ServiceError) return;
-    await Promise.all([this.#watches(key, tenant), this.#cancels(key)]);
+    await Promise.all([this.#watches(key, tenant), this.#cancels(key), this.#pauses(key)]);
+    await this.#forks(key, tenant);
   }
 
   async #after<T>(ms: Millis, work: () => Promise<T>): Promise<T> {
@@ -129,6 +146,65 @@ export class People {
     const asked = await this.#insist((services) => cancel(services, key, "person"));
     if (!asked || asked instanceof ServiceError) return;
     this.#acknowledged(key, asked.end);
+  }
+
+  /** One who pauses a job comes back to it. */
+  async #pauses(key: JobKey): Promise<void> {
+    const { faults, time, chance } = this.#world;
+    if (!faults.strikes("paused")) return;
+    await time.sleep(chance.between(0, 15_000));
+    await this.#insist((services) => pause(services, key, "person"));
+    await time.sleep(chance.between(0, 20_000));
+    while ((await this.#insist((services) => resume(services, key, "person"))) instanceof ServiceError) {
+      await time.sleep(1_000);
+    }
+  }
+
+  /** One who wants it done again, from somewhere in the middle. */
+  async #forks(key: JobKey, tenant: Tenant): Promise<void> {
+    const { faults, time, chance, ledger } = this.#world;
+    if (!faults.strikes("forked")) return;
+    await time.sleep(chance.between(0, 10_000));
+    const afterSeq = chance.between(1, ledger.pasts.get(key.jobId)!.events.length);
+    const idempotencyKey = `fork of ${key.jobId}`;
+    const answer = await this.#insist((services) =>
+      fork(services, this.#world.jobs.api, "person", key, { afterSeq, idempotencyKey }),
+    );
+    if (!(answer instanceof ServiceError)) await this.#watches(answer.job, tenant);
+  }
+
+  /** I9: of several who answer, one is right, and all are told the same. */
+  #answers(key: JobKey, callbackId: string): void {
+    const { time, chance, faults } = this.#world;
+    const callers = faults.strikes("answered by many") ? chance.between(2, 3) : chance.between(0, 1);
+    for (let caller = 1; caller <= callers; caller += 1) {
+      const answer: Answer = chance.of(0.3)
+        ? { failure: { code: "refused", message: `by caller ${caller}` } }
+        : { result: chance.pick([caller, 0]) };
+      time.after(chance.between(0, 30_000), () => void this.#answer(key, callbackId, answer));
+    }
+  }
+
+  async #answer(key: JobKey, callbackId: string, answer: Answer): Promise<void> {
+    const { ledger } = this.#world;
+    const told = await this.#insist((services) =>
+      completeCallback(services, key, callbackId, answer, "person"),
+    );
+    if (told instanceof Unavailable) return;
+    const past = ledger.pasts.get(key.jobId)!;
+    const decision = past.decisions.get(callbackId);
+    const stands =
+      decision?.kind === "callback.completed" &&
+      ("result" in answer
+        ? isDeepStrictEqual(decision.result, { json: answer.result })
+        : isDeepStrictEqual(decision.failure, answer.failure));
+    const accepted = !(told instanceof ServiceError);
+    if (accepted !== stands) {
+      ledger.violated(
+        `I9 job ${key.jobId}: a caller is told ${accepted ? "yes" : told.message}, not what stands`,
+      );
+    }
+    if (!accepted && !decision && !past.ended) ledger.violated(`I9 job ${key.jobId}: an answer is refused`);
   }
 
   /** A cancel in the moment before a job's end is written. */
@@ -150,15 +226,10 @@ export class People {
 
   /** L1 for a cancel: it waits for nothing but a worker, even where its message is lost. */
   #expectEnd(jobId: string): void {
-    const { time, ledger, faults, skewMs } = this.#world;
-    const check = () => {
-      if (!faults.over) return time.after(cancelledMs, check);
-      time.after(cancelledMs + skewMs, () => {
-        if (!ledger.pasts.get(jobId)!.ended) ledger.violated(`L1 job ${jobId} does not end though cancelled`);
-      });
-      return undefined;
-    };
-    check();
+    const { time, ledger, skewMs, calmAt } = this.#world;
+    time.after(Math.max(0, calmAt - time.now()) + cancelledMs + skewMs, () => {
+      if (!ledger.pasts.get(jobId)!.ended) ledger.violated(`L1 job ${jobId} does not end though cancelled`);
+    });
   }
 
   // ---- watchers
@@ -275,10 +346,10 @@ export class People {
     const aborted = new Promise<never>((_, reject) => {
       init?.signal?.addEventListener("abort", () => reject(init.signal?.reason), { once: true });
     });
-    return Promise.race([this.#answer(tenant, pathname, searchParams), aborted]);
+    return Promise.race([this.#respond(tenant, pathname, searchParams), aborted]);
   }
 
-  async #answer(tenant: Tenant, pathname: string, query: URLSearchParams): Promise<Response> {
+  async #respond(tenant: Tenant, pathname: string, query: URLSearchParams): Promise<Response> {
     const { memory } = this.#world;
     try {
       if (pathname === "/api/ws-ticket") {

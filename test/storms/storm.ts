@@ -80,7 +80,6 @@ class Schedule {
   readonly #options: StormOptions;
   readonly #people: People;
   readonly #conversationId: string | undefined;
-  readonly #calmAt: Millis;
   readonly #expires: boolean;
 
   constructor(world: World, options: StormOptions) {
@@ -90,7 +89,7 @@ class Schedule {
     this.#people = new People(world);
     this.#conversationId = chance.of(0.3) ? "talk" : undefined;
     this.#expires = world.faults.strikes("expiry");
-    this.#calmAt = time.now() + Math.min(chance.between(5_000, 60_000), options.faultyMs ?? Infinity);
+    world.calmAt = time.now() + Math.min(chance.between(5_000, 60_000), options.faultyMs ?? Infinity);
   }
 
   async run(): Promise<void> {
@@ -106,7 +105,7 @@ class Schedule {
       });
     }
     this.#deploy();
-    time.after(this.#calmAt - time.now(), () => this.#world.calm());
+    time.after(this.#world.calmAt - time.now(), () => this.#world.calm());
     await this.#untilAllHaveEnded(() => busy > 0);
     for (let waited = 0; this.#world.living > 0 && waited < 120; waited += 1) await time.sleep(1_000);
     await this.#expire();
@@ -117,7 +116,7 @@ class Schedule {
   #deploy(): void {
     const { faults, time, chance, jobs, deployed } = this.#world;
     if (!faults.strikes("deploy")) return;
-    const at = chance.between(0, this.#calmAt - time.now());
+    const at = chance.between(0, this.#world.calmAt - time.now());
     time.after(at, () => {
       jobs.api = deployed;
     });
@@ -135,7 +134,7 @@ class Schedule {
     const { time, faults, memory, ledger } = this.#world;
     let until = 0;
     let known = -1;
-    while (busy() || time.now() < this.#calmAt || this.#alive().length > 0) {
+    while (busy() || time.now() < this.#world.calmAt || this.#alive().length > 0) {
       await time.sleep(sweepEveryMs);
       // A sweep that finds nothing changes nothing, and there are many of them in a long wait.
       const due = !faults.over || (await memory.journal.due(time.now(), 1)).length > 0;
@@ -208,6 +207,7 @@ class Schedule {
     }
     const submitted = new Map<string, string>();
     for (const past of ledger.pasts.values()) {
+      if (past.state.forkOf) continue;
       const [request] = this.#planOf(past).question.split(" canary");
       if (submitted.has(request!)) ledger.violated(`I10 ${request} is several jobs`);
       submitted.set(request!, past.jobId);
@@ -223,7 +223,7 @@ class Schedule {
     if (state.steps > maxSteps) ledger.violated(`I13 job ${jobId} began ${state.steps} steps of ${maxSteps}`);
     if (state.hops > maxHops + 1) ledger.violated(`I13 job ${jobId} was claimed ${state.hops} times`);
     const { failure } = state;
-    if (!failure || failure.code === "worker_died") return;
+    if (!failure || failure.code === "worker_died" || failure.code === "dependency_failed") return;
     if (failure.code === "budget_exceeded" && maxSteps < 10) return;
     ledger.violated(`Job ${jobId} failed: ${failure.message}`);
   }
@@ -260,7 +260,8 @@ class Schedule {
     const messages = await memory.conversations.messages("acme", id);
     if (messages.some(({ number }, index) => number !== index + 1)) ledger.violated("Messages are not 1..n");
     // One at a time: between a job's claim and its end no other job of the conversation is claimed.
-    const moments = [...ledger.pasts.values()].flatMap(({ events, committedAt }) => {
+    const moments = [...ledger.pasts.values()].flatMap(({ events, committedAt, state }) => {
+      if (!state.inConversation) return [];
       const claim = events.findIndex(({ kind }) => kind === "job.claimed");
       const works = events.some(({ kind }) => kind === "step.started" || kind === "wait.started");
       return claim >= 0 && works ? [{ from: committedAt[claim]!, to: committedAt.at(-1)! }] : [];
@@ -271,6 +272,7 @@ class Schedule {
         ledger.violated("Two jobs of a conversation at the same time");
     });
     for (const { jobId, state } of ledger.pasts.values()) {
+      if (!state.inConversation) continue;
       const answers = messages.filter((message) => message.jobId === jobId && message.role === "assistant");
       if (answers.length !== (state.status === "completed" ? 1 : 0)) {
         ledger.violated(`Job ${jobId} has ${answers.length} answers in its conversation`);

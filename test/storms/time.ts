@@ -8,7 +8,7 @@ const realImmediate = setImmediate;
 const turnsAtOnce = 64;
 
 /** More than any storm needs: whatever comes here goes round in circles. */
-const mostTurns = 400_000;
+const mostTurns = 200_000;
 
 /**
  * Time that passes only when everything waits for it: the clock jumps to the next timer once nothing else can run.

@@ -86,6 +86,8 @@ export class World {
   /** Some worker met a version that it did not know yet. */
   blocked = false;
   clocksOff = false;
+  /** When nothing goes wrong any more. */
+  calmAt: Millis = Number.POSITIVE_INFINITY;
   readonly deployed: Jobs;
   readonly #startedAt: Millis;
   readonly #lines: string[] | undefined;
@@ -97,6 +99,7 @@ export class World {
   #records: DynamoDBRecord[] = [];
   #recordCount = 0;
   #pusher: { sandbox: Sandbox; handle: ReturnType<typeof progress> } | undefined;
+  #asked: ((key: JobKey, callbackId: string) => void) | undefined;
   #endsAt: ((key: JobKey) => Promise<void>) | undefined;
 
   constructor(seed: number, time: StormTime, chance: Chance, options: WorldOptions) {
@@ -112,6 +115,7 @@ export class World {
     this.ledger = new Ledger({
       now: time.now,
       trace: this.trace,
+      asked: (key, callbackId) => this.#asked?.(key, callbackId),
       skewMs: () => this.skewMs,
       resolves: (stored) => {
         if (!("ref" in stored)) return true;
@@ -242,7 +246,7 @@ export class World {
       });
     const gone = (key: JobKey) => this.ledger.pasts.get(key.jobId)?.expired === true;
     const journalThrough: Journal = {
-      ...journal,
+      ...eachThrough(call, journal),
       create: (submission) => written(submission.entry, () => journal.create(submission)),
       append: (entry, along) =>
         written(entry, async () => {
@@ -270,11 +274,9 @@ export class World {
         }),
       head: (key) => call(async () => (gone(key) && chance.of(0.5) ? undefined : journal.head(key))),
       renew: (head) => written(head, () => journal.renew(head)),
-      list: (tenant, options) => call(() => journal.list(tenant, options)),
       due: (moment, limit) =>
         call(async () => (faults.strikes("index behind") ? [] : journal.due(moment, limit))),
       postpone: (job, to) => written(job, () => journal.postpone(job, to)),
-      putDeltas: (key, deltas) => call(() => journal.putDeltas(key, deltas)),
     };
     return {
       ...memory,
@@ -292,18 +294,8 @@ export class World {
           }),
         get: (ref) => call(() => payloads.get(ref)),
       },
-      watches: {
-        add: (tenant, what, watch) => call(() => watches.add(tenant, what, watch)),
-        remove: (tenant, what, connection) => call(() => watches.remove(tenant, what, connection)),
-        removeAll: (tenant, connection) => call(() => watches.removeAll(tenant, connection)),
-        ofJob: (job) => call(() => watches.ofJob(job)),
-        ofTenant: (tenant) => call(() => watches.ofTenant(tenant)),
-      },
-      keys: {
-        ...keys,
-        issueTicket: (principal, life) => call(() => keys.issueTicket(principal, life)),
-        redeemTicket: (ticket) => call(() => keys.redeemTicket(ticket)),
-      },
+      watches: eachThrough(call, watches),
+      keys: eachThrough(call, keys),
       sockets: {
         ...memory.sockets,
         post: (connectionId, frame) => call(() => this.gateway.post(connectionId, frame)),
@@ -343,6 +335,11 @@ export class World {
   /** What happens in the moment before a job's end is written. */
   atTheEnd(work: (key: JobKey) => Promise<void>): void {
     this.#endsAt = work;
+  }
+
+  /** Somebody is asked for an answer. */
+  onAsked(work: (key: JobKey, callbackId: string) => void): void {
+    this.#asked = work;
   }
 
   // ---- models, and what else a step does
@@ -593,6 +590,16 @@ export class World {
     this.faults.end();
     this.#pusher = undefined;
   }
+}
+
+/** The same service, with every call on its way through the storm. */
+function eachThrough<T extends object>(call: <R>(work: () => Promise<R>) => Promise<R>, service: T): T {
+  return Object.fromEntries(
+    Object.entries(service).map(([name, method]) => [
+      name,
+      typeof method === "function" ? (...args: unknown[]) => call(() => method(...args)) : method,
+    ]),
+  ) as T;
 }
 
 /** An item as a stream record holds it. */
