@@ -9,9 +9,16 @@ import { type Times, usualTimes } from "./times.ts";
 import { values } from "./values.ts";
 import type {
   Accepted,
+  BatchEntry,
+  BatchOptions,
+  Bulk,
   Conversation,
   ConversationSummary,
+  ForkOptions,
   JobSummary,
+  Moment,
+  RetryOptions,
+  Selection,
   SendOptions,
   SubmitOptions,
 } from "./views.ts";
@@ -35,6 +42,7 @@ export type WatchOptions = {
 };
 
 type Patient = { signal?: AbortSignal };
+type Paused = { job_id: string; status: JobStatus; paused: boolean };
 type Paged = Patient & { limit?: number; cursor?: string };
 
 export type Convoke = {
@@ -47,13 +55,31 @@ export type Convoke = {
   get(jobId: string, options?: Patient): Promise<JobView>;
   /** Newest first. */
   list(
-    options?: Paged & { status?: JobStatus; type?: string },
+    options?: Paged & { status?: JobStatus; type?: string; tag?: string; created_before?: Moment },
   ): Promise<{ jobs: JobSummary[]; next_cursor: string | null }>;
   /** @throws ConvokeError with the code `conflict` when the job has already ended. */
   cancel(
     jobId: string,
     options?: Patient & { reason?: string },
   ): Promise<{ job_id: string; status: JobStatus; cancel_requested: true }>;
+  /** Nothing more of the job begins until it is resumed. Both may be repeated. */
+  pause(jobId: string, options?: Patient & { reason?: string }): Promise<Paused>;
+  resume(jobId: string, options?: Patient): Promise<Paused>;
+  /** Does a failed or cancelled job again from its failed step, as a new job that pays for nothing twice. */
+  retry(jobId: string, options?: RetryOptions): Promise<Accepted>;
+  /** A new job with the outcomes of this one up to an event, which are not paid for again. */
+  fork(jobId: string, options?: ForkOptions): Promise<Accepted>;
+  /** Up to 100 jobs as one, with a progress, an end and a cancel of their own. */
+  batch(jobs: BatchEntry[], options?: BatchOptions): Promise<Accepted>;
+  cancelMany(
+    which: Selection<"scheduled" | "pending" | "running" | "waiting">,
+    options?: Patient & { reason?: string },
+  ): Promise<Bulk & { job_ids: string[] }>;
+  /** None is retried twice within a day by this. */
+  retryMany(
+    which: Selection<"failed" | "cancelled">,
+    options?: Patient,
+  ): Promise<Bulk & { jobs: { job_id: string; retry_of: string }[] }>;
   /** A page of a job's events, without watching. */
   events(jobId: string, options?: Patient & { after?: number; limit?: number }): Promise<EventsPage>;
 
@@ -128,6 +154,18 @@ export function convoke(options: ConvokeOptions): Convoke {
   const get = async (jobId: string, { signal }: Patient = {}) =>
     large.whole(await send<JobView>("GET", jobPath(jobId), { signal }), { signal });
 
+  /** Asks for a new job, so that asking again is safe. */
+  const make = (
+    path: string,
+    body: object | undefined,
+    { idempotencyKey = randomKey(), signal }: { idempotencyKey?: string; signal?: AbortSignal },
+  ) =>
+    send<Accepted>("POST", path, {
+      ...(body ? { body } : {}),
+      headers: { "idempotency-key": idempotencyKey },
+      signal,
+    });
+
   return {
     submit: async (type, input, { idempotencyKey = randomKey(), signal, ...rest } = {}) =>
       send("POST", "/api/jobs", {
@@ -136,8 +174,22 @@ export function convoke(options: ConvokeOptions): Convoke {
         signal,
       }),
     get,
-    list: ({ signal, ...query } = {}) => send("GET", "/api/jobs", { query, signal }),
+    list: ({ signal, created_before: before, ...query } = {}) =>
+      send("GET", "/api/jobs", {
+        query: { ...query, created_before: before instanceof Date ? before.toISOString() : before },
+        signal,
+      }),
     cancel: (jobId, { signal, ...body } = {}) => send("POST", `${jobPath(jobId)}/cancel`, { body, signal }),
+    pause: (jobId, { signal, ...body } = {}) => send("POST", `${jobPath(jobId)}/pause`, { body, signal }),
+    resume: (jobId, { signal } = {}) => send("POST", `${jobPath(jobId)}/resume`, { signal }),
+    retry: (jobId, options = {}) => make(`${jobPath(jobId)}/retry`, undefined, options),
+    fork: (jobId, { idempotencyKey, signal, ...body } = {}) =>
+      make(`${jobPath(jobId)}/fork`, body, { idempotencyKey, signal }),
+    batch: (jobs, { idempotencyKey, signal, ...rest } = {}) =>
+      make("/api/batches", { jobs, ...rest }, { idempotencyKey, signal }),
+    cancelMany: (which, { signal, ...rest } = {}) =>
+      send("POST", "/api/jobs/cancel", { body: { ...which, ...rest }, signal }),
+    retryMany: (which, { signal } = {}) => send("POST", "/api/jobs/retry", { body: which, signal }),
     events: (jobId, { signal, ...query } = {}) => send("GET", `${jobPath(jobId)}/events`, { query, signal }),
     value: (jobId, event, patient = {}) => large.ofEvent(jobId, event, patient),
     journal: (jobId, patient = {}) => large.journal(jobId, patient),

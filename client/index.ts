@@ -6,11 +6,18 @@ export { ConvokeError } from "./http.ts";
 export type { Times } from "./times.ts";
 export type {
   Accepted,
+  BatchEntry,
+  BatchOptions,
+  Bulk,
   Conversation,
   ConversationMessage,
   ConversationSummary,
+  ForkOptions,
   JobSummary,
+  Moment,
   OnBusy,
+  RetryOptions,
+  Selection,
   SendOptions,
   SubmitOptions,
 } from "./views.ts";

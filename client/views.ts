@@ -1,19 +1,71 @@
-import type { Failure, JobStatus, Lane } from "../core/protocol/job.ts";
+import type { Budget, Failure, JobStatus, Lane } from "../core/protocol/job.ts";
 import type { Json } from "../core/protocol/json.ts";
 import type { JobView } from "../core/protocol/wire.ts";
 
 /** A job in a list: without its input and result. */
 export type JobSummary = Omit<JobView, "input_data" | "input_ref" | "result_data" | "result_ref">;
 
-export type SubmitOptions = {
+/** A moment: ISO 8601 with an offset or `Z`, or a Date. */
+export type Moment = string | Date;
+
+/** What may be said of any request that makes a job. */
+type Making = {
+  /** Two requests with one key are one job. Without it every call is a job of its own, however often it is sent. */
+  idempotencyKey?: string;
+  signal?: AbortSignal;
+};
+
+/** What may be said of any new job. */
+type Manner = Making & {
   title?: string;
   priority?: Lane;
   tags?: string[];
+  budget?: Budget;
+};
+
+export type SubmitOptions = Manner & {
+  /** It does not begin before this moment, or not before so many seconds from now. */
+  run_at?: Moment;
+  delay_seconds?: number;
+  /** It fails with `expired_before_start` if it has not begun by then, or within so many seconds. */
+  start_by?: Moment;
+  start_within_seconds?: number;
+  /** Jobs that have to end before this one begins. */
+  depends_on?: string[];
+  /** What becomes of it when one of those does not complete: it fails too (the default), is cancelled, or begins. */
+  on_dependency_failure?: "fail" | "skip" | "continue";
+  /** A job with the same input that completed within so many seconds, or is at work, is the answer. */
+  cache?: { ttl_seconds: number } | { bypass: true };
+  /** A job with the same input that is at work is the answer. */
+  single_flight?: boolean;
   conversation_id?: string;
   on_busy?: OnBusy;
-  /** Two submits with one key are one job. Without it every call is a job of its own, however often it is sent. */
-  idempotencyKey?: string;
-  signal?: AbortSignal;
+};
+
+export type ForkOptions = Manner & {
+  /** The last event that the fork looks back on. Without it all of them. */
+  after_seq?: number;
+  /** What is different, as a JSON merge patch: `null` takes a field away. */
+  input?: Json;
+};
+
+export type RetryOptions = Making;
+export type BatchOptions = Manner;
+
+/** One job of a batch. */
+export type BatchEntry = { type: string; input: Json; title?: string };
+
+/** Which jobs: those that are named, or those that a filter finds, so many in one call. */
+export type Selection<S extends JobStatus> =
+  | { ids: string[] }
+  | { status?: S; type?: string; tag?: string; created_before?: Moment; limit?: number; cursor?: string };
+
+export type Bulk = {
+  count: number;
+  /** Those for which it could not be done, and why. */
+  skipped: { job_id: string; code: string; message: string }[];
+  /** There may be more: ask again with it as `cursor`. */
+  next_cursor: string | null;
 };
 
 /** What a second message does while a job is still at work. */
@@ -22,7 +74,10 @@ export type OnBusy = "enqueue" | "reject" | "interrupt";
 export type Accepted = {
   job_id: string;
   status: JobStatus;
+  /** The job is that of an earlier request. */
   deduplicated?: boolean;
+  /** The job has completed before: its result is there. */
+  cached?: boolean;
   conversation_id?: string;
   message_number?: number;
   queued_behind?: string[];

@@ -135,6 +135,47 @@ export async function run(args: string[], terminal: Terminal): Promise<number> {
         return exit.completed;
       })(options),
     );
+  command("pause <job>", "let nothing more of a job begin until it is resumed")
+    .option("--reason <text>", "why")
+    .action((job: string, options: Common & { reason?: string }) =>
+      act(async (client, { print, json, signal }) => {
+        const answer = await client.pause(job, { reason: options.reason, signal });
+        print(json ? JSON.stringify(answer) : `${job} is paused. Let it go on with: convoke resume ${job}`);
+        return exit.completed;
+      })(options),
+    );
+  command("resume <job>", "let a paused job go on").action((job: string, options: Common) =>
+    act(async (client, { print, json, signal }) => {
+      const answer = await client.resume(job, { signal });
+      print(json ? JSON.stringify(answer) : `${job} goes on.`);
+      return exit.completed;
+    })(options),
+  );
+  command("retry <job>", "do a failed or cancelled job again from its failed step, as a new job").action(
+    (job: string, options: Common) =>
+      act(async (client, session) => {
+        client.connect();
+        const { job_id } = await client.retry(job, { signal: session.signal });
+        return follow(client, session, job_id, 0);
+      })(options),
+  );
+  command("fork <job>", "begin a new job with what a job has done up to an event")
+    .option("--after <seq>", "the last event to look back on; without it all of them", Number)
+    .option("--input <json>", "what is different about the input, as a JSON merge patch, or - for stdin")
+    .option("--title <text>", "of the new job")
+    .action((job: string, options: Common & { after?: number; input?: string; title?: string }) =>
+      act(async (client, session) => {
+        client.connect();
+        const { after, input, title } = options;
+        const { job_id } = await client.fork(job, {
+          ...(after === undefined ? {} : { after_seq: after }),
+          ...(input === undefined ? {} : { input: await readInput(input, terminal) }),
+          ...(title === undefined ? {} : { title }),
+          signal: session.signal,
+        });
+        return follow(client, session, job_id, 0);
+      })(options),
+    );
 
   try {
     await program.parseAsync(args, { from: "user" });
