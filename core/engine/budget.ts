@@ -15,7 +15,7 @@ export function overBudget(
   if (now >= oldAt(job, settings, now)) {
     return exceeded(`The job is older than ${settings.maxAgeMs / 86_400_000} days`);
   }
-  return tooManyEvents(job, settings);
+  return tooManyEvents(job, settings) ?? overOwnPasses(job, now);
 }
 
 /** A job does not grow old while it may not begin. */
@@ -26,6 +26,12 @@ function beginning({ startedAt, dependencies, createdAt, runAt = 0 }: JobRecord,
 /** When the job will have become too old, whatever it waits for. */
 function oldAt(job: JobRecord, { maxAgeMs }: Pick<Settings, "maxAgeMs">, now: Millis): Millis {
   return beginning(job, now) + maxAgeMs + 1;
+}
+
+/** A pass is what costs hops and time. What it costs beyond that is seen when a step begins. */
+function overOwnPasses(job: JobRecord, now: Millis): Failure | undefined {
+  const over = overOwnBudget({ ...job, hops: job.hops + 1 }, 0, now);
+  return over?.limit === "max_hops" || over?.limit === "max_age_seconds" ? stoppedBy(job, over) : undefined;
 }
 
 /** When somebody must look at a job that waits for nothing else. */

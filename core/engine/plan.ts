@@ -30,8 +30,8 @@ export type Situation = {
   refusal: (child: NonNullable<CallbackCall["child"]>) => Failure | undefined;
 };
 
-/** @param happened - what the journal does not hold yet. */
-export function planTurn(job: JobRecord, happened: JobEvent[], situation: Situation): Plan {
+/** @param job - with all that has happened, be it on record or not. */
+export function planTurn(job: JobRecord, situation: Situation): Plan {
   const { program, now, outOfTime, idle } = situation;
   const due = startable(program, now);
   const over = due.length > 0 ? overOwnBudget(job, firstAttempts(due), now) : undefined;
@@ -44,8 +44,13 @@ export function planTurn(job: JobRecord, happened: JobEvent[], situation: Situat
     ...begin(starting),
   ];
   if (starting.length > 0 || !idle) return { intents, starting, held };
-  const release = releaseOf(job, [...happened, ...intents], situation, held ? due : undefined);
+  const release = releaseOf(job, intents, situation, held ? due : undefined);
   return { intents, starting, held, ...(release ? { release } : {}) };
+}
+
+/** The job as these events leave it. */
+export function folded(job: JobRecord, events: JobEvent[], now: Millis): JobRecord {
+  return events.reduce((next, event) => apply(next, job, { ...event, seq: next.seq + 1, at: now }), job);
 }
 
 /** Steps whose next attempt may begin now: new ones, retries that are due, and what a dead worker left behind. */
@@ -130,19 +135,16 @@ function earliest(moments: (Millis | undefined)[]): Millis | undefined {
 
 /**
  * Whether an idle job lets its worker go, and until when.
- * @param coming - what the journal will hold beyond `job`.
+ * @param intents - what will be on record by then.
  * @param held - steps that would begin if they were allowed to.
  */
 function releaseOf(
   job: JobRecord,
-  coming: JobEvent[],
+  intents: JobEvent[],
   { program, settings, now, outOfTime }: Situation,
   held: Operation[] | undefined,
 ): Release | undefined {
-  const after = coming.reduce(
-    (next, event) => apply(next, job, { ...event, seq: next.seq + 1, at: now }),
-    job,
-  );
+  const after = folded(job, intents, now);
   const callbacks = openCallbacks(after, program);
   // To be given first.
   if (callbacks.some(({ decided }) => decided)) return undefined;
@@ -152,7 +154,7 @@ function releaseOf(
     return { kind: "job.released", reason: "out_of_time", wakeAt: now };
   const due = earliest([
     nextDue(after, program, !held),
-    ...coming.map((event) => (event.kind === "wait.started" ? event.until : undefined)),
+    ...intents.map((event) => (event.kind === "wait.started" ? event.until : undefined)),
     // Children say when they have ended. What they say may get lost.
     callbacks.some(({ childJobId }) => childJobId) ? now + settings.sweepSeconds * 1000 : undefined,
   ]);
