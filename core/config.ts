@@ -74,6 +74,8 @@ function choose(local: boolean) {
     /** Claims in a row that recorded nothing. */
     maxStalls: 5,
     maxAgeMs: 7 * day * 1000,
+    /** A deployment brings code that fits, and nobody tells the jobs that wait for it. */
+    blockedRetryMs: pick(10 * minute * 1000, 5_000),
     maxEvents: 5_000,
     inlineBytes: 16 * 1024,
     /** A value by reference: an input, a result, what a step gives. */
@@ -95,7 +97,10 @@ function choose(local: boolean) {
     answerBytes: 4 * 1024 * 1024,
     ticketSeconds: 30,
     keyCacheMs: pick(60_000, 5_000),
+    /** Counts from a job's end: what is alive does not expire. */
     journalKeptSeconds: 30 * day,
+    /** How long after its submit a job may begin at the latest, whatever it waits for: from then on it grows old. */
+    heldBackMs: 90 * day * 1000,
     idempotencyKeptSeconds: day,
     deltaKeptSeconds: hour,
     /** API Gateway ends a WebSocket after two hours. */

@@ -4,6 +4,7 @@ import { BlockPublicAccess, Bucket, BucketEncryption, type CorsRule, HttpMethods
 import { Duration, RemovalPolicy } from "aws-cdk-lib/core";
 import { Construct } from "constructs";
 import { env } from "../core/config.ts";
+import { longestJournalMs } from "../core/journal/retention.ts";
 import { uploadPrefix } from "../core/payloads/payloads.ts";
 import type { Environment } from "./environment.ts";
 import { excuse, excuseWildcard } from "./findings.ts";
@@ -27,8 +28,8 @@ export class Payloads extends Construct {
           noncurrentVersionExpiration: Duration.days(1),
         },
         {
-          // A day more than the journal, whose items may be read until DynamoDB has come round to deleting them.
-          expiration: Duration.days(settings.journalKeptSeconds / 86_400 + 1),
+          // As long as the oldest entry that may refer to it, and a day more.
+          expiration: Duration.days(longestJournalMs(settings) / 86_400_000 + 1),
           noncurrentVersionExpiration: Duration.days(7),
           abortIncompleteMultipartUploadAfter: Duration.days(1),
         },

@@ -1,6 +1,6 @@
 import type { Along } from "../journal/journal.ts";
 import { Unavailable } from "../protocol/error.ts";
-import { applyEntry, type Entry, type JobEvent } from "../protocol/event.ts";
+import { applyEntry, type Entry, isSignalEvent, type JobEvent } from "../protocol/event.ts";
 import type { JobRecord } from "../protocol/job.ts";
 import type { Millis } from "../protocol/json.ts";
 import type { Services } from "../services.ts";
@@ -24,17 +24,8 @@ export type AppendOutcome =
 
 /** Entries that anyone may write beside a worker: they are absorbed, they overtake nobody. */
 export function isSignal(entry: Entry): boolean {
-  return entry.events.every(({ kind }) => signals.has(kind));
+  return entry.events.every(isSignalEvent);
 }
-
-const signals = new Set<JobEvent["kind"]>([
-  "job.cancel_requested",
-  "job.paused",
-  "job.resumed",
-  "job.budget_changed",
-  "callback.heartbeat",
-  "callback.completed",
-]);
 
 const tries = 50;
 

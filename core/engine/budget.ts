@@ -23,9 +23,14 @@ function beginning({ startedAt, dependencies, createdAt, runAt = 0 }: JobRecord,
   return startedAt ?? (dependencies ? now : Math.max(createdAt, runAt));
 }
 
-/** When the job will have become too old, whatever it waits for. */
-function oldAt(job: JobRecord, { maxAgeMs }: Pick<Settings, "maxAgeMs">, now: Millis): Millis {
-  return beginning(job, now) + maxAgeMs + 1;
+/** When the job will have become too old, whatever it waits for. Its journal would not be whole for ever. */
+function oldAt(
+  job: JobRecord,
+  { maxAgeMs, heldBackMs }: Pick<Settings, "maxAgeMs" | "heldBackMs">,
+  now: Millis,
+): Millis {
+  const latest = job.startedAt ?? job.createdAt + heldBackMs;
+  return Math.min(beginning(job, now), latest) + maxAgeMs + 1;
 }
 
 /** A pass is what costs hops and time. What it costs beyond that is seen when a step begins. */

@@ -60,7 +60,6 @@ export type EngineServices = Omit<Services, "sockets" | "watches" | "keys">;
 
 /** How long a job function may wait for something that is not a step before it is taken for stuck. */
 const stuckMs = 30_000;
-const blockedRetryMs = 10 * 60_000;
 /** Outcomes that are committed together stay well below what one item may hold. */
 const entryBytes = 128 * 1024;
 
@@ -535,7 +534,7 @@ export class LivePass {
     const { now, journal, settings } = this.services;
     const { job } = this.tenure;
     const end: PassEnd = { end: "blocked", divergence: blocked };
-    const wakeAt = now() + Math.max(blockedRetryMs, settings.sweepSeconds * 1000);
+    const wakeAt = now() + settings.blockedRetryMs;
     this.options.logger.error("job blocked", { job_id: job.jobId, ...blocked });
     if (same(job.blocked, blocked)) {
       if (job.due !== undefined) await journal.postpone({ ...job, due: job.due }, wakeAt);

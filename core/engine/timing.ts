@@ -22,7 +22,7 @@ const toleranceMs = 60_000;
 export function moments(
   { runAt, delaySeconds, startBy, startWithinSeconds }: Timing,
   now: Millis,
-  settings: Pick<Settings, "journalKeptSeconds" | "maxAgeMs">,
+  settings: Pick<Settings, "heldBackMs">,
 ): { runAt?: Millis; startBy?: Millis } {
   if (runAt !== undefined && delaySeconds !== undefined)
     throw invalid("delay_seconds", "A job has either run_at or delay_seconds");
@@ -31,8 +31,7 @@ export function moments(
   if (runAt !== undefined && runAt < now - toleranceMs)
     throw invalid("run_at", `${new Date(runAt).toISOString()} has passed`);
   const begin = delaySeconds === undefined ? runAt : now + delaySeconds * 1000;
-  // Journals are kept for so long from their submit, and the job must have all its time in it.
-  const latest = now + settings.journalKeptSeconds * 1000 - settings.maxAgeMs;
+  const latest = now + settings.heldBackMs;
   if (begin !== undefined && begin > latest) {
     const field = delaySeconds === undefined ? "run_at" : "delay_seconds";
     throw invalid(field, `A job may begin at most ${days(latest - now)} days after its submit`);

@@ -35,6 +35,7 @@ import {
   idempotencyPartition,
 } from "./items.ts";
 import { type DueJob, type Journal, matches, type Reading } from "./journal.ts";
+import { hasExpired } from "./retention.ts";
 
 type Writes = NonNullable<TransactWriteCommandInput["TransactItems"]>;
 type Stored = Record<string, unknown> & { pk: string; sk: string };
@@ -109,7 +110,7 @@ export function dynamoJournal(
     let { items, next } = await query({ ...range, ...(limit === undefined ? {} : { Limit: limit + 1 }) });
     const entries = items.filter(isEntry).map((item) => entryOf(item as EntryItem));
     const headAt = items.find(({ sk }) => sk === headKey) as HeadItem | undefined;
-    const head = headAt && headOf(headAt);
+    const head = headAt && present(headAt);
 
     // `after` is nearly always the end of an entry. It is not when a client chose it.
     const aligned = isEnd || entries[0]?.seq === after + 1 || (entries.length === 0 && head?.seq === after);
@@ -128,10 +129,13 @@ export function dynamoJournal(
     return { entries, head, more: false, deltasWanted };
   }
 
+  function present(item: HeadItem): JobRecord | undefined {
+    return hasExpired(item, now()) ? undefined : headOf(item);
+  }
+
   function wantsDeltas(items: Stored[]): boolean {
-    const moment = now() / 1000;
     return items.some(
-      ({ sk, deltas, ttl }) => sk.startsWith(names.prefixes.watch) && deltas === true && Number(ttl) > moment,
+      (item) => item.sk.startsWith(names.prefixes.watch) && item.deltas === true && !hasExpired(item, now()),
     );
   }
 
@@ -215,7 +219,7 @@ export function dynamoJournal(
           }),
         ),
       );
-      return Item && headOf(Item as HeadItem);
+      return Item && present(Item as HeadItem);
     },
 
     renew(head) {
@@ -246,8 +250,8 @@ export function dynamoJournal(
         (jobId) => ({ pk: jobPartition({ tenant, jobId }), sk: headKey }),
         { limit, ...(cursor === undefined ? {} : { cursor }) },
         (item): JobRecord | undefined => {
-          const head = headOf(item as HeadItem);
-          return matches(head, filter) ? head : undefined;
+          const head = present(item as HeadItem);
+          return head && matches(head, filter) ? head : undefined;
         },
       );
       return { jobs: found, ...rest };

@@ -7,13 +7,15 @@ import type { JobKey, JobRecord, Lane } from "../protocol/job.ts";
 import type { Millis } from "../protocol/json.ts";
 import { jobOf, jobPartition, numbered, table, tenantPartition } from "../table.ts";
 import type { ContentClaim, Delta, Dependent, IdempotencyClaim } from "./journal.ts";
+import { entryExpiry, headExpiry, longestJournalMs, type Retention } from "./retention.ts";
 
-export type Kept = Pick<Settings, "journalKeptSeconds" | "deltaKeptSeconds" | "dueShards">;
+export type Kept = Retention & Pick<Settings, "deltaKeptSeconds" | "dueShards">;
 
 export const headKey = "HEAD";
 
-export function expiry(at: Millis, seconds: number): number {
-  return Math.ceil(at / 1000) + seconds;
+/** As DynamoDB's time to live wants it. */
+function epochSeconds(at: Millis): number {
+  return Math.ceil(at / 1000);
 }
 
 export function entrySortKey(seq: number): string {
@@ -28,7 +30,7 @@ export function entryItem(entry: Entry, kept: Kept): Item {
       at: entry.at,
       by: entry.by,
       token: entry.token,
-      ttl: expiry(entry.at, kept.journalKeptSeconds),
+      ttl: epochSeconds(entryExpiry(entry, kept)),
     },
     entry.events,
   );
@@ -59,6 +61,7 @@ function keyOf(partition: string): JobKey {
  */
 export function headItem(head: JobRecord, kept: Kept): Item {
   const { tenant, jobId, seq, due, lease, ...rest } = head;
+  const expiresAt = headExpiry(head, kept);
   return withBody(
     {
       pk: jobPartition(head),
@@ -68,7 +71,7 @@ export function headItem(head: JobRecord, kept: Kept): Item {
       ...(due === undefined ? {} : { due_shard: dueShard(jobId, kept.dueShards), due_at: due }),
       list_pk: tenantPartition(tenant),
       list_sk: listPosition(head.createdAt, jobId),
-      ttl: expiry(head.createdAt, kept.journalKeptSeconds),
+      ...(expiresAt === undefined ? {} : { ttl: epochSeconds(expiresAt) }),
     },
     rest,
   );
@@ -80,6 +83,7 @@ export type HeadItem = {
   lease_by?: string;
   lease_until?: number;
   due_at?: number;
+  ttl?: number;
   body: Packed;
 };
 
@@ -110,7 +114,7 @@ export function idempotencyItem(job: JobKey, claim: IdempotencyClaim): Item {
     job_id: job.jobId,
     fingerprint: claim.fingerprint,
     expires_at: claim.expiresAt,
-    ttl: Math.ceil(claim.expiresAt / 1000),
+    ttl: epochSeconds(claim.expiresAt),
   };
 }
 
@@ -126,7 +130,7 @@ export function contentItem(job: JobKey, claim: ContentClaim): Item {
     sk: "C",
     job_id: job.jobId,
     expires_at: claim.expiresAt,
-    ttl: Math.ceil(claim.expiresAt / 1000),
+    ttl: epochSeconds(claim.expiresAt),
   };
 }
 
@@ -136,7 +140,7 @@ export function dependentItem(of: JobKey, { jobId, lane }: Dependent, at: Millis
     pk: jobPartition(of),
     sk: dependentSortKey(jobId),
     lane,
-    ttl: expiry(at, kept.journalKeptSeconds),
+    ttl: epochSeconds(at + longestJournalMs(kept)),
   };
 }
 
@@ -158,7 +162,7 @@ export function deltasItem(job: JobKey, deltas: [Delta, ...Delta[]], at: Millis,
     {
       pk: jobPartition(job),
       sk: numbered(`${table.prefixes.deltas}${name}#${attempt}#`, index),
-      ttl: expiry(at, kept.deltaKeptSeconds),
+      ttl: epochSeconds(at + kept.deltaKeptSeconds * 1000),
     },
     deltas,
   );

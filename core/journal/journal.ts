@@ -109,7 +109,10 @@ export interface Journal {
    */
   append(entry: Entry, along?: Along): Promise<Appended>;
 
-  /** Everything after event `after`, consistently, with HEAD. `limit` counts entries. */
+  /**
+   * Everything after event `after`, consistently, with HEAD. `limit` counts entries. Of a job that has expired entries
+   * may be left, but never HEAD: without one there is no job.
+   */
   read(job: JobKey, after: number, limit?: number): Promise<Reading>;
 
   /**

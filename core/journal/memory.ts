@@ -20,6 +20,7 @@ import {
   type Journal,
   matches,
 } from "./journal.ts";
+import { hasExpired } from "./retention.ts";
 
 /** Without HEAD it is not there yet: a fork whose inherited entries are written before its first one. */
 type Job = { entries: Entry[]; head?: JobRecord };
@@ -43,7 +44,9 @@ export function memoryJournal(
   const waiting = new Map<string, Map<string, Dependent>>();
   const find = (key: JobKey) => jobs.get(jobPartition(key));
 
-  const heads = () => [...jobs.values()].flatMap(({ head }) => (head ? [head] : []));
+  const present = (job: Job | undefined) =>
+    job?.head && !hasExpired(headItem(job.head, settings), now()) ? job.head : undefined;
+  const heads = () => [...jobs.values()].flatMap((job) => present(job) ?? []);
 
   /** Building the items refuses what the table would refuse, before anything is written. */
   function check(entry: Entry, head: JobRecord | undefined): void {
@@ -114,16 +117,17 @@ export function memoryJournal(
         return { entries: structuredClone(rest.slice(0, limit)), more: true, deltasWanted: false };
       }
       const watchers = await watches.ofJob(key);
+      const head = present(job);
       return {
         entries: structuredClone(rest),
-        ...(job.head ? { head: structuredClone(job.head) } : {}),
+        ...(head ? { head: structuredClone(head) } : {}),
         more: false,
         deltasWanted: watchers.some(({ deltas }) => deltas),
       };
     },
 
     async head(key) {
-      return structuredClone(find(key)?.head);
+      return structuredClone(present(find(key)));
     },
 
     async renew(head) {

@@ -152,6 +152,20 @@ export function withValue(event: JobEvent, value: Stored): JobEvent {
   return { ...event, [name]: value };
 }
 
+const signals = new Set<JobEvent["kind"]>([
+  "job.cancel_requested",
+  "job.paused",
+  "job.resumed",
+  "job.budget_changed",
+  "callback.heartbeat",
+  "callback.completed",
+]);
+
+/** What others than the job's worker may write, at any time of its life. */
+export function isSignalEvent({ kind }: JobEvent): boolean {
+  return signals.has(kind);
+}
+
 export function isTerminalEvent(event: JobEvent): boolean {
   return event.kind === "job.completed" || event.kind === "job.failed" || event.kind === "job.cancelled";
 }

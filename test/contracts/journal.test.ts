@@ -1,13 +1,22 @@
 import { randomBytes } from "node:crypto";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { settings } from "../../core/config.ts";
 import { addMessage, newConversation } from "../../core/conversations/conversation.ts";
+import { cancel } from "../../core/engine/cancel.ts";
+import { readEvents, readJob, readValue } from "../../core/engine/job-reading.ts";
+import { registry } from "../../core/engine/job-type.ts";
+import { pass } from "../../core/engine/pass.ts";
+import { wholeJournal } from "../../core/engine/whole-journal.ts";
 import type { Submission } from "../../core/journal/journal.ts";
+import { memoryServices } from "../../core/memory.ts";
 import { InvalidRequest, TooLarge } from "../../core/protocol/error.ts";
-import type { Entry, JobEvent } from "../../core/protocol/event.ts";
+import { type Entry, type JobEvent, lastSeq } from "../../core/protocol/event.ts";
 import type { JobKey, JobRecord } from "../../core/protocol/job.ts";
+import { silent } from "../support/engine.ts";
 import { anEntry, headAfter, submitted } from "../support/entries.ts";
 import { inBothWorlds, type World } from "../support/worlds.ts";
 
+const noModel = { generate: () => Promise.reject(new Error("No contract asks a model")) };
 const claimed: JobEvent = { kind: "job.claimed", by: "worker" };
 const cancelled: JobEvent = { kind: "job.cancel_requested", by: "somebody" };
 
@@ -38,7 +47,7 @@ async function written(world: World, sizes: number[]): Promise<{ job: JobKey; en
   return { job, entries };
 }
 
-inBothWorlds((world) => {
+inBothWorlds((world, engines) => {
   test("a submitted job is there whole, and for its tenant only", async () => {
     const { journal } = world();
     const { job, entries, head } = await submit(world(), { due: 9e15, lease: { by: "w", until: 99 } });
@@ -242,7 +251,7 @@ inBothWorlds((world) => {
   });
 
   test("a heartbeat renews its own lease and nobody else's, leaves due, and never replaces a newer HEAD", async () => {
-    const { journal } = world();
+    const { journal, clock } = world();
     const { job, entries } = await submit(world());
     const claim = anEntry(job, entries, [claimed]);
     const head = { ...headAfter([...entries, claim]), lease: { by: "a", until: 10 }, due: 10 };
@@ -257,7 +266,8 @@ inBothWorlds((world) => {
     expect(await beat("a", 30, head.seq + 3)).toBe(true);
     expect((await journal.head(job))?.seq).toBe(head.seq + 3);
 
-    const end = anEntry(job, [...entries, claim], [{ kind: "job.cancelled", by: "somebody" }]);
+    const cancelledAs: JobEvent = { kind: "job.cancelled", by: "somebody" };
+    const end = { ...anEntry(job, [...entries, claim], [cancelledAs]), at: clock.at };
     const last = headAfter([...entries, claim, end]);
     await journal.append(end, { head: last });
     expect(await beat("a", 40, 99)).toBe(false);
@@ -383,5 +393,112 @@ inBothWorlds((world) => {
     const of = (record: object) => JSON.stringify(record).includes(job.jobId);
     expect(streamed().filter(of)).toEqual([{ entry: entries[0] }, { entry: large }, { job, deltas }]);
     expect((await journal.read(job, 0)).entries).toEqual([...entries, large]);
+  });
+
+  describe("of a job that has ended", () => {
+    const keptMs = settings.local.journalKeptSeconds * 1_000;
+
+    async function ended(tenant = world().newId(), rest: Partial<Submission> = {}) {
+      const { journal, clock } = world();
+      const { job, entries } = await submit(world(), { tenant, due: clock.at }, rest);
+      const entry = { ...anEntry(job, entries, [{ kind: "job.cancelled", by: "somebody" }]), at: clock.at };
+      await journal.append(entry, { head: headAfter([...entries, entry]) });
+      return { job, endedAt: clock.at };
+    }
+
+    test("everything is there as long as it is kept, counted from the end, and nothing after that", async () => {
+      const { journal, clock, newId } = world();
+      const tenant = newId();
+      const { job, endedAt } = await ended(tenant);
+
+      clock.at = endedAt + keptMs - 1;
+      expect(await journal.head(job)).toMatchObject({ status: "cancelled" });
+      expect((await journal.list(tenant, { limit: 5 })).jobs).toHaveLength(1);
+
+      // The table has yet to delete it.
+      clock.at = endedAt + keptMs + 1_000;
+      expect(await journal.head(job)).toBeUndefined();
+      expect((await journal.read(job, 0)).head).toBeUndefined();
+      expect((await journal.news(job, 1)).head).toBeUndefined();
+      expect((await journal.list(tenant, { limit: 5 })).jobs).toEqual([]);
+    });
+
+    test("nothing brings it back: no cancel, no message, no heartbeat, no sweep", async () => {
+      const { journal, clock } = world();
+      const { job, endedAt } = await ended();
+      const last = (await journal.head(job))!;
+      clock.at = endedAt + keptMs + 1_000;
+
+      const services = { ...memoryServices({ model: noModel }), journal, now: () => clock.at };
+      expect(await cancel(services, job, "somebody")).toBeUndefined();
+      expect(await readJob(services, job)).toBeUndefined();
+      expect(await readEvents(services, job, { after: 0, limit: 10, waitMs: 0 })).toBeUndefined();
+      expect(await readValue(services, job, 1)).toBeUndefined();
+      const options = { deadline: clock.at + 60_000, logger: silent };
+      expect(await pass(services, registry([]), job, options)).toEqual({ end: "gone" });
+      expect(await journal.renew({ ...last, lease: { by: "a late worker", until: clock.at } })).toBe(false);
+      expect(await journal.postpone({ ...job, due: endedAt }, clock.at)).toBe(false);
+      expect(await journal.due(clock.at, 100)).not.toContainEqual(expect.objectContaining(job));
+      expect(await journal.head(job)).toBeUndefined();
+    });
+
+    test("its idempotency key, where that is kept for longer, gives no second job", async () => {
+      const { journal, clock, newId } = world();
+      const idempotency = { key: newId(), fingerprint: "f", expiresAt: clock.at + keptMs + 60_000 };
+      const { job, endedAt } = await ended(newId(), { idempotency });
+      clock.at = endedAt + keptMs + 1_000;
+      const entry = anEntry({ ...job, jobId: newId() }, [], [submitted]);
+      expect(await journal.create({ entry, head: headAfter([entry]), idempotency })).toEqual({
+        end: "duplicate",
+        jobId: job.jobId,
+        fingerprint: "f",
+      });
+    });
+  });
+
+  test("a job that is alive never expires", async () => {
+    const { journal, clock } = world();
+    const { job, head } = await submit(world(), { due: clock.at });
+    clock.at += 400 * 86_400_000;
+    expect(await journal.head(job)).toEqual(head);
+    expect(await journal.due(clock.at, 1_000)).toContainEqual({ ...job, due: head.due });
+  });
+
+  test("a journal of 5,000 events and several megabytes is read page by page, from anywhere, and whole", async () => {
+    const { journal } = world();
+    const { job, entries } = await submit(world());
+    const text = randomBytes(6_000).toString("base64");
+    while (lastSeq(entries.at(-1)!) < 5_000) {
+      const size = Math.min(10, 5_000 - lastSeq(entries.at(-1)!));
+      const events = [completed(text), ...Array<JobEvent>(size - 1).fill(cancelled)];
+      const entry = anEntry(job, entries, events);
+      entries.push(entry);
+    }
+    const head = headAfter(entries);
+    for (let at = 1; at < entries.length; at += 25) {
+      const batch = entries.slice(at, at + 25);
+      await Promise.all(
+        batch.map((entry) => journal.append(entry, entry === entries.at(-1) ? { head } : undefined)),
+      );
+    }
+
+    const whole = await wholeJournal({ journal }, job);
+    expect(whole.entries).toEqual(entries);
+    expect(whole.head).toEqual(head);
+    if (engines) expect((await journal.read(job, 0)).more).toBe(true);
+
+    const services = { journal, sleep: async () => {} };
+    const seqs: number[] = [];
+    for (let after = 0, done = false; !done; ) {
+      const page = (await readEvents(services, job, { after, limit: 250, waitMs: 0 }))!;
+      expect(page.events.length).toBeLessThanOrEqual(250);
+      seqs.push(...page.events.map(({ seq }) => seq));
+      after = seqs.at(-1)!;
+      done = page.events.length === 0 || after === 5_000;
+    }
+    expect(seqs).toEqual(Array.from({ length: 5_000 }, (_, index) => index + 1));
+    const middle = (await readEvents(services, job, { after: 4_321, limit: 3, waitMs: 0 }))!;
+    expect(middle.events.map(({ seq }) => seq)).toEqual([4_322, 4_323, 4_324]);
+    expect(middle.head).toBe(5_000);
   });
 });

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { env, settings } from "../../core/config.ts";
+import { longestJournalMs } from "../../core/journal/retention.ts";
 import { lanes } from "../../core/protocol/job.ts";
 import { type Bundles, bundle, functionNames } from "../../lib/bundle.ts";
 import {
@@ -423,7 +424,7 @@ describe("environments", () => {
       LifecycleConfiguration: {
         Rules: expect.arrayContaining([
           expect.objectContaining({
-            ExpirationInDays: settings.aws.journalKeptSeconds / 86_400 + 1,
+            ExpirationInDays: longestJournalMs(settings.aws) / 86_400_000 + 1,
             Status: "Enabled",
           }),
         ]),
