@@ -4,8 +4,10 @@ import { conversationRoutes } from "./conversation-routes.ts";
 import { jobRoutes } from "./job-routes.ts";
 import { lifecycleRoutes } from "./lifecycle-routes.ts";
 import { payloadRoutes } from "./payload-routes.ts";
+import { projectionRoutes } from "./projection-routes.ts";
 import type { AnyRoute } from "./route.ts";
 import { scheduleRoutes } from "./schedule-routes.ts";
+import { translationRoutes } from "./translation-routes.ts";
 
 /** Everything that the HTTP API can be asked: mounted by app.ts, documented by openapi.ts. */
 export const routes: AnyRoute[] = [
@@ -16,4 +18,6 @@ export const routes: AnyRoute[] = [
   ...payloadRoutes,
   ...conversationRoutes,
   ...scheduleRoutes,
+  ...projectionRoutes,
+  ...translationRoutes,
 ];

@@ -24,7 +24,7 @@ function whole(minimum: number, maximum: number) {
     .meta({ override: { type: "integer", minimum, maximum, pattern: undefined } });
 }
 
-function wholeOr(standard: number, minimum: number, maximum: number) {
+export function wholeOr(standard: number, minimum: number, maximum: number) {
   return whole(minimum, maximum)
     .default(standard)
     .meta({ override: { default: standard } });

@@ -19,6 +19,9 @@ const bodies: Record<string, unknown> = {
   "/api/conversations/{id}/message/stream": { type: "oracle", content: "canary" },
   "/api/schedules": { name: "Daily", type: "oracle", input: { question: "Why?" }, cron: "0 7 * * *" },
   "/api/schedules/{id}": { name: "Daily" },
+  "/api/projection/create": { narrative: "canary" },
+  "/api/translation/round-trip": { text: "canary", intermediate_language: "french" },
+  "/api/translation/stability-analysis": { text: "canary" },
   "/api/uploads": { bytes: 1, sha256: "0".repeat(64) },
 };
 

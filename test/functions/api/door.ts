@@ -10,6 +10,7 @@ import { api, type DoorSettings, type HttpEvent } from "../../../functions/api/a
 import { type AnyRoute, pathsOf } from "../../../functions/api/route.ts";
 import { routes } from "../../../functions/api/routes.ts";
 import { problem } from "../../../functions/api/schemas.ts";
+import { jobTypes } from "../../../jobs/index.ts";
 import { silent } from "../../support/engine.ts";
 
 /** Answers at once, in conversations too. Its result has fields beside the text, as a council's has. */
@@ -109,7 +110,7 @@ export async function door(
     jobs?: AnyJobType[];
   } = {},
 ) {
-  const jobs = registry(options.jobs ?? [oldOracle, oracle, sleeper, failing, form]);
+  const jobs = registry(options.jobs ?? [oldOracle, oracle, sleeper, failing, form, ...jobTypes]);
   const services = memoryServices({
     model: { generate: () => Promise.reject(new Error("These jobs call no model")) },
     ...options.services,
