@@ -18,6 +18,9 @@ import type {
   JobSummary,
   Moment,
   RetryOptions,
+  Schedule,
+  ScheduleChange,
+  ScheduleOptions,
   Selection,
   SendOptions,
   SubmitOptions,
@@ -108,6 +111,23 @@ export type Convoke = {
     get(id: string, options?: Patient & { after?: number; limit?: number }): Promise<Conversation>;
     /** The answer comes in the background: watch the job. */
     send(id: string, content: string, options?: SendOptions): Promise<Accepted>;
+  };
+
+  schedules: {
+    /** Two calls with one `idempotencyKey` are one schedule. */
+    create(schedule: ScheduleOptions, options?: Patient & { idempotencyKey?: string }): Promise<Schedule>;
+    list(options?: Paged): Promise<{ schedules: Schedule[]; next_cursor: string | null }>;
+    get(id: string, options?: Patient): Promise<Schedule>;
+    /** What is not named stays. */
+    change(id: string, change: ScheduleChange, options?: Patient): Promise<Schedule>;
+    delete(id: string, options?: Patient): Promise<{ id: string; deleted: true }>;
+    pause(id: string, options?: Patient): Promise<Schedule>;
+    resume(id: string, options?: Patient): Promise<Schedule>;
+    /** Submits its job now, out of turn. */
+    run(
+      id: string,
+      options?: Patient & { idempotencyKey?: string },
+    ): Promise<{ job_id: string; status: JobStatus; schedule_id: string }>;
   };
 
   /** Opens the WebSocket ahead of the first watch, so that this need not wait for it. */
@@ -211,6 +231,21 @@ export function convoke(options: ConvokeOptions): Convoke {
           signal,
         }),
     },
+    schedules: {
+      create: (body, { idempotencyKey = randomKey(), signal } = {}) =>
+        send("POST", "/api/schedules", { body, headers: { "idempotency-key": idempotencyKey }, signal }),
+      list: ({ signal, ...query } = {}) => send("GET", "/api/schedules", { query, signal }),
+      get: (id, { signal } = {}) => send("GET", schedulePath(id), { signal }),
+      change: (id, body, { signal } = {}) => send("PATCH", schedulePath(id), { body, signal }),
+      delete: (id, { signal } = {}) => send("DELETE", schedulePath(id), { signal }),
+      pause: (id, { signal } = {}) => send("POST", `${schedulePath(id)}/pause`, { signal }),
+      resume: (id, { signal } = {}) => send("POST", `${schedulePath(id)}/resume`, { signal }),
+      run: (id, { idempotencyKey = randomKey(), signal } = {}) =>
+        send("POST", `${schedulePath(id)}/run`, {
+          headers: { "idempotency-key": idempotencyKey },
+          signal,
+        }),
+    },
     connect: () => socket.connect(),
     close: () => socket.close(),
   };
@@ -218,6 +253,10 @@ export function convoke(options: ConvokeOptions): Convoke {
 
 function jobPath(jobId: string): string {
   return `/api/jobs/${encodeURIComponent(jobId)}`;
+}
+
+function schedulePath(id: string): string {
+  return `/api/schedules/${encodeURIComponent(id)}`;
 }
 
 function conversationPath(id: string): string {

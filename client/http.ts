@@ -42,7 +42,7 @@ export type HttpOptions = {
 type Query = Record<string, string | number | boolean | undefined>;
 
 export type Send = <T>(
-  method: "GET" | "POST" | "DELETE",
+  method: "GET" | "POST" | "PATCH" | "DELETE",
   path: string,
   options?: {
     body?: unknown;

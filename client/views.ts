@@ -83,6 +83,44 @@ export type Accepted = {
   queued_behind?: string[];
 };
 
+/** What a moment does while the job of the one before has not ended. */
+export type Overlap = "skip" | "queue" | "cancel_previous" | "parallel";
+
+export type ScheduleOptions = {
+  name: string;
+  type: string;
+  input: Json;
+  /** Five fields, or six with seconds first. */
+  cron: string;
+  /** A name of the IANA database; without it UTC. */
+  timezone?: string;
+  /** ISO 8601. */
+  end_at?: string;
+  overlap?: Overlap;
+  priority?: Lane;
+  tags?: string[];
+  budget?: Budget;
+};
+
+/** `null` takes away. */
+export type ScheduleChange = Partial<Omit<ScheduleOptions, "end_at" | "budget">> & {
+  end_at?: string | null;
+  budget?: Budget | null;
+};
+
+export type Schedule = Required<Omit<ScheduleOptions, "end_at" | "budget">> & {
+  id: string;
+  end_at: string | null;
+  budget: Budget | null;
+  paused: boolean;
+  next_at: string | null;
+  last_at: string | null;
+  last_job_id: string | null;
+  last_error: Failure | null;
+  created_at: string;
+  updated_at: string;
+};
+
 export type ConversationSummary = {
   id: string;
   title: string;

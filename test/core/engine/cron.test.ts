@@ -28,7 +28,7 @@ test("five fields are minutes, six are seconds, and a moment is always later tha
   ]);
 });
 
-test("a time of day that spring leaves out comes an hour later, one that autumn repeats comes once", () => {
+test("a time of day that spring leaves out comes when the clocks have been put forward, one that autumn repeats comes once", () => {
   expect(moments(paris("30 2 * * *"), "2026-03-28T12:00:00Z", 2)).toEqual([
     "2026-03-29T01:00:00",
     "2026-03-30T00:30:00",
