@@ -1,6 +1,7 @@
 import { appendFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { registry } from "../core/engine/job-type.ts";
+import * as z from "zod";
+import { defineJob, registry } from "../core/engine/job-type.ts";
 import { council } from "../jobs/council/council.ts";
 import { answerBytes, members, type ReferenceInput, referenceJob } from "./reference-job.ts";
 
@@ -20,9 +21,28 @@ function answer({ job }: ReferenceInput, kind: keyof typeof answerBytes, member:
   return text.slice(from, from + bytes).padEnd(bytes, ".");
 }
 
-/** What the benchmarks deploy: the council as it is, and the job of the comparisons with a model that only waits. */
+/** Looks for something that is not there yet, over and over. */
+const polling = defineJob({
+  type: "polling",
+  version: 1,
+  summary: "Polls so often, so many seconds apart",
+  input: z.object({ polls: z.int(), seconds: z.number() }),
+  result: z.int(),
+  example: { polls: 1, seconds: 1 },
+  title: () => "Polling",
+  description: () => "Polling",
+  run: (ctx, { polls, seconds }) =>
+    ctx.waitForCondition("poll", async (count: number) => count + 1, {
+      initialState: 0,
+      waitStrategy: (count) =>
+        count < polls ? { shouldContinue: true, delay: { seconds } } : { shouldContinue: false },
+    }),
+});
+
+/** What the benchmarks deploy: the council as it is, one that polls, and the job of the comparisons with a model that only waits. */
 export const jobs = registry([
   council,
+  polling,
   referenceJob(async (input, step) => {
     const [kind, member] = step.split("-") as [keyof typeof answerBytes, string];
     const staggered = input.stagger !== undefined && kind === "rank" && Number(member) >= 2;

@@ -6,7 +6,20 @@ import { parseArgs } from "node:util";
 import { type Figure, table } from "./support/figures.ts";
 
 /** In this order. Each is a script of its own, in a process of its own: `node bench/burst.ts`. */
-const scripts = ["start", "idle", "sequential", "council", "burst", "resume", "operations", "cold-start"];
+const scripts = [
+  "start",
+  "idle",
+  "sequential",
+  "council",
+  "burst",
+  "resume",
+  "operations",
+  "cold-start",
+  "append",
+  "replay",
+  "polling",
+  "sweep",
+];
 
 const usage = `npm run bench -- [options]
 

@@ -1,123 +1,16 @@
 // What one job asks of AWS, counted on the way between the functions and the engines, and what that costs.
-import { convoke } from "../client/index.ts";
-import { localScheduleScale, settings } from "../core/config.ts";
-import { type Cloud, startCloud } from "../local/cloud.ts";
-import type { Call } from "../local/faults.ts";
-import { createKey } from "../local/keys.ts";
-import { synthesize } from "../local/synthesize.ts";
+import { settings } from "../core/config.ts";
+import { type Spent, startCountedCloud } from "./support/counted-cloud.ts";
 import { type Figure, rounded } from "./support/figures.ts";
 import { reference, runJob } from "./support/load.ts";
-import { dollars, type Operations } from "./support/prices.ts";
+import { dollars, logBytesPerInvocation, type Operations } from "./support/prices.ts";
 import { print } from "./support/print.ts";
 import { total } from "./support/processes.ts";
-import { prose } from "./support/prose.ts";
 
-type Counts = Record<"itemWrites" | "writeUnits" | "readUnits" | "sends" | "frames", number>;
-
-const counts: Counts = { itemWrites: 0, writeUnits: 0, readUnits: 0, sends: 0, frames: 0 };
-
-/** The sweeper's look at the index is not the job's, and the keys are remembered for a while. */
-function isHousekeeping({ operation, body }: Call): boolean {
-  return operation === "Query" && body.includes('"IndexName":"due"');
-}
-
-function count(call: Call, answer: string): void {
-  if (call.service === "sqs") {
-    if (call.operation === "SendMessage") counts.sends += 1;
-    return;
-  }
-  if (call.service !== "dynamodb" || isHousekeeping(call)) return;
-  const asked = JSON.parse(call.body) as {
-    TransactItems?: unknown[];
-    RequestItems?: Record<string, unknown[]>;
-  };
-  const writes: Record<string, number> = {
-    PutItem: 1,
-    UpdateItem: 1,
-    DeleteItem: 1,
-    TransactWriteItems: asked.TransactItems?.length ?? 0,
-    BatchWriteItem: Object.values(asked.RequestItems ?? {}).flat().length,
-  };
-  const { ConsumedCapacity } = JSON.parse(answer) as {
-    ConsumedCapacity?: { CapacityUnits?: number } | { CapacityUnits?: number }[];
-  };
-  const units = [ConsumedCapacity ?? []]
-    .flat()
-    .reduce((sum, { CapacityUnits = 0 }) => sum + CapacityUnits, 0);
-  const items = writes[call.operation];
-  counts.itemWrites += items ?? 0;
-  counts[items === undefined ? "readUnits" : "writeUnits"] += units;
-}
-
-/** Everything that comes and goes over the socket is billed by the frame. */
-class CountedSocket extends WebSocket {
-  constructor(address: string | URL, protocols?: string | string[]) {
-    super(address, protocols);
-    this.addEventListener("message", () => {
-      counts.frames += 1;
-    });
-  }
-  override send(data: string): void {
-    counts.frames += 1;
-    super.send(data);
-  }
-}
-
-/** Lambda's own three lines for each invocation, and ours for a request or a pass. */
-const logBytesPerInvocation = 700;
-
-const cloud = await startCloud({
-  assembly: await synthesize({ jobs: "./bench/jobs.ts" }),
-  scheduleScale: localScheduleScale,
-  faults: true,
-  environment: { MOCK_TEXT: prose },
-});
-
-type Spent = { counts: Counts; invocations: Record<string, number>; gbSeconds: Record<string, number> };
-
-/** Per job. */
-async function spentOn(jobs: number, work: () => Promise<unknown>): Promise<Spent> {
-  const before = { counts: { ...counts }, functions: cloud.counts() };
-  await work();
-  // The last frames, and the entries that are still on their way through the stream.
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  const memory = memoryOf(cloud);
-  const perJob = <T extends string>(names: T[], value: (name: T) => number) =>
-    Object.fromEntries(names.map((name) => [name, value(name) / jobs])) as Record<T, number>;
-  const after = cloud.counts();
-  const labels = Object.keys(after).filter((label) => label !== "sweeper");
-  const since = (label: string, what: "invocations" | "billedMs") =>
-    after[label]![what] - (before.functions[label]?.[what] ?? 0);
-  return {
-    counts: perJob(Object.keys(counts) as (keyof Counts)[], (name) => counts[name] - before.counts[name]),
-    invocations: perJob(labels, (label) => since(label, "invocations")),
-    gbSeconds: perJob(labels, (label) => (since(label, "billedMs") / 1000) * (memory[label]! / 1024)),
-  };
-}
-
-function memoryOf({ template }: Cloud): Record<string, number> {
-  return Object.fromEntries(
-    template
-      .of("AWS::Lambda::Function")
-      .map(({ id, properties }) => [
-        id.replace(/Function[0-9A-F]{8}$/, "").toLowerCase(),
-        properties.MemorySize,
-      ]),
-  );
-}
-
+const cloud = await startCountedCloud();
 let figures: Figure[];
 try {
-  cloud.faults!.amend((call) =>
-    call.service === "dynamodb"
-      ? JSON.stringify({ ...JSON.parse(call.body), ReturnConsumedCapacity: "TOTAL" })
-      : call.body,
-  );
-  cloud.faults!.observe((call, { status, body }) => {
-    if (status === 200) count(call, body);
-  });
-  const key = await createKey(cloud, { tenant: "bench" });
-  const client = convoke({ url: cloud.http, key, WebSocket: CountedSocket });
+  const { client, memory, spentOn } = cloud;
   const run = (latency: number) => runJob(client, "reference", reference(latency));
   for (let warm = 0; warm < 20; warm++) await run(0);
 
@@ -127,7 +20,6 @@ try {
   });
   const longMs = 3 * 4_000;
   const long = await spentOn(1, () => run(longMs / 3));
-  client.close();
 
   // A worker that waits looks for a cancel and renews its lease. Here it does so more often than on AWS.
   const { local, aws } = settings;
@@ -142,7 +34,7 @@ try {
   const operations = (spent: Spent, jobsPerInvocation: number, modelSeconds: number): Operations => {
     const worker = 1 / jobsPerInvocation;
     const others = total(spent.invocations) - spent.invocations.worker!;
-    const waitedGb = (memoryOf(cloud).worker! / 1024) * modelSeconds * worker;
+    const waitedGb = (memory.worker! / 1024) * modelSeconds * worker;
     return {
       httpRequests: 1,
       lambdaRequests: others + worker,

@@ -26,3 +26,6 @@ export function dollars(operations: Operations): Record<keyof Operations, number
     kinds.map((kind) => [kind, operations[kind] * dollarsPerMillion[kind]]),
   ) as Record<keyof Operations, number>;
 }
+
+/** Lambda's own three lines for each invocation, and ours for a request or a pass. */
+export const logBytesPerInvocation = 700;

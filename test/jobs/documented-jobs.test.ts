@@ -12,6 +12,8 @@ import { engine } from "../support/engine.ts";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 let folder: string;
 
+await mkdir(join(root, "build"), { recursive: true });
+
 beforeAll(async () => {
   // As deep as jobs/oracle/, so that the imports of the examples lead where they say.
   await mkdir(join(root, "build"), { recursive: true });
@@ -73,4 +75,19 @@ test("the job in the guide has no more than fifteen lines", async () => {
   const text = await readFile(join(root, "docs/writing-a-job.md"), "utf8");
   const [, code = ""] = /```ts\n([\s\S]*?)\n```/.exec(text)!;
   expect(code.split("\n").length).toBeLessThanOrEqual(15);
+});
+
+describe("the test in docs/writing-a-job.md, for the job in README.md", async () => {
+  const here = await mkdtemp(join(root, "build", "documented-test-"));
+  afterAll(() => rm(here, { recursive: true }));
+  const codeOf = async (page: string, begins: string) => {
+    const text = await readFile(join(root, page), "utf8");
+    const blocks = [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = ""]) => code);
+    return blocks.find((code) => code.startsWith(begins))!;
+  };
+  await writeFile(join(here, "haiku.ts"), await codeOf("README.md", "import * as z"));
+  const file = join(here, "haiku-test.ts");
+  await writeFile(file, await codeOf("docs/writing-a-job.md", 'import { expect, test } from "vitest"'));
+  // Its tests become tests of this file.
+  await import(pathToFileURL(file).href);
 });
