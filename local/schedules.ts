@@ -45,14 +45,23 @@ export function startSchedules(
     event: () => JSON.parse(properties.Target.Input ?? "{}") as Json,
   }));
   const timers = [...rules, ...schedules].map(({ name, expression, enabled, target, event }) => {
-    const everyMs = rateMs(expression) / scale;
-    const { id } = template.find("AWS::Lambda::Function", target);
+    const everyMs = rateMs(expression);
+    const { id, properties } = template.find("AWS::Lambda::Function", target);
     if (!enabled) return undefined;
+    // What ends before it is due again on AWS must not pile up here, on a machine that is too busy for the faster pace.
+    // One more, so that one that hangs does not stop the clock.
+    const most = Math.ceil((properties.Timeout * 1000) / everyMs) + 1;
+    let running = 0;
     return setInterval(() => {
+      if (running >= most) return;
+      running += 1;
       lambdas
         .invoke(id, event(), { about: "on schedule", routine: true })
-        .catch((error: unknown) => log.line(`schedule ${name}: ${error}`));
-    }, everyMs);
+        .catch((error: unknown) => log.line(`schedule ${name}: ${error}`))
+        .finally(() => {
+          running -= 1;
+        });
+    }, everyMs / scale);
   });
   return () => {
     for (const timer of timers) clearInterval(timer);

@@ -105,6 +105,36 @@ test("a rule invokes its function again and again, with EventBridge's event, and
   });
 });
 
+test("a schedule that is faster than its function has two of it at work, and no more", async () => {
+  const code = `${noting}
+    export const handler = async () => {
+      note("begun");
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      note("ended");
+    };`;
+  const { notes } = await fixtureCloud(
+    {
+      functions: { Slow: { code } },
+      resources: {
+        Minute: {
+          Type: "AWS::Events::Rule",
+          Properties: { ScheduleExpression: "rate(1 minute)", Targets: [{ Arn: arnOf("Slow"), Id: "one" }] },
+        },
+      },
+    },
+    { scheduleScale: 1_200 },
+  );
+
+  await eventually(() => notes().length >= 12);
+
+  let running = 0;
+  const together = notes<string>().map((what) => {
+    running += what === "begun" ? 1 : -1;
+    return running;
+  });
+  expect(Math.max(...together)).toBe(2);
+});
+
 test("rates are read as EventBridge writes them, and what is not a rate is refused", () => {
   expect([rateMs("rate(1 minute)"), rateMs("rate(5 minutes)"), rateMs("rate(2 hours)")]).toEqual([
     60_000, 300_000, 7_200_000,
