@@ -122,7 +122,15 @@ export async function sendOff(
   const delaySeconds = Math.max(0, Math.ceil(((job.runAt ?? 0) - services.now()) / 1000));
   if (delaySeconds > longestDelaySeconds) return true;
   // Those that have ended by now had nobody to wake.
-  if (delaySeconds === 0 && (await afterDependencies(services, job)) === "open") return true;
+  if (delaySeconds === 0) {
+    const after = await afterDependencies(services, job).catch((error: unknown) => {
+      // The job is durable, whatever cannot be read now.
+      if (!(error instanceof Unavailable)) throw error;
+      return "unknown" as const;
+    });
+    if (after === "open") return true;
+    if (after === "unknown") return false;
+  }
   return wake(services, job, delaySeconds);
 }
 

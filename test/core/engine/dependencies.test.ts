@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { StepFailed } from "../../../core/protocol/error.ts";
+import { StepFailed, Unavailable } from "../../../core/protocol/error.ts";
 import type { JobKey } from "../../../core/protocol/job.ts";
 import { jobOf } from "../../support/engine.ts";
 import { faultyFields, lifecycle } from "../../support/lifecycle.ts";
@@ -105,6 +105,21 @@ test("a job that waits for long is looked at ever more rarely", async () => {
   expect(await job.toEnd(b)).toMatchObject({ status: "completed" });
   // Every sweep would be 9,000 looks.
   expect(looks).toBeLessThan(400);
+});
+
+test("a job is accepted although nobody can say how those before it stand", async () => {
+  const { job, ids } = chain();
+  const a = await job.make({ input: "a" });
+  const { create, head } = job.services.journal;
+  job.services.journal.create = async (submission) => {
+    const created = await create(submission);
+    job.services.journal.head = () => Promise.reject(new Unavailable("The table is silent"));
+    return created;
+  };
+  const { job: made, queued } = await job.submitted({ input: "b", dependsOn: ids([a]) });
+  Object.assign(job.services.journal, { create, head });
+  expect(queued).toBe(false);
+  expect(await job.toEnd({ tenant: made.tenant, jobId: made.jobId })).toMatchObject({ status: "completed" });
 });
 
 test("one that has expired counts as failed", async () => {
