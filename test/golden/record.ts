@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { newConversation } from "../../core/conversations/conversation.ts";
+import { batchType } from "../../core/engine/batch-job.ts";
 import { cancel } from "../../core/engine/cancel.ts";
 import type { AnyJobType } from "../../core/engine/job-type.ts";
 import { submit } from "../../core/engine/submit.ts";
@@ -76,7 +77,8 @@ const shapes: Record<string, Record<string, Recording>> = {
 
 function exampleOf(jobType: AnyJobType): Recording {
   return async () => {
-    const { services, toEnd } = engine(jobType, { model: models({ MOCK_LATENCY_MS: "0" }) });
+    const own = jobs.all.filter(({ type }) => type !== batchType);
+    const { services, toEnd } = engine(own, { model: models({ MOCK_LATENCY_MS: "0" }) });
     const request = { type: jobType.type, input: jobType.example };
     const { job } = await submit(services, jobs, { tenant: "acme", by: "somebody" }, request);
     await toEnd(job);
