@@ -123,6 +123,54 @@ inBothWorlds((world, engines) => {
     expect(await conversations.messages(tenant, id)).toEqual(change.messages);
   });
 
+  test("a job ends and the one that carries it on begins in one transaction, or neither does", async () => {
+    const { journal, newId } = world();
+    const { job, entries } = await submit(world());
+    const first = anEntry(
+      { ...job, jobId: newId() },
+      [],
+      [{ ...submitted, continues: job.jobId } as JobEvent],
+    );
+    const create = { entry: first, head: { ...headAfter([first]), due: 9e15 } };
+    const end: JobEvent = { kind: "job.completed", result: { json: null }, continuedAs: first.jobId };
+    const entry = anEntry(job, entries, [end]);
+    const head = headAfter([...entries, entry]);
+
+    await journal.append(anEntry(job, entries, [claimed]));
+    expect((await journal.append(entry, { head, create })).end).toBe("taken");
+    expect(await journal.head(first)).toBeUndefined();
+
+    const next = { ...entry, seq: entry.seq + 1 };
+    expect(await journal.append(next, { head, create })).toEqual({ end: "stored" });
+    expect(await journal.head(first)).toEqual(create.head);
+    expect((await journal.read(first, 0)).entries).toEqual([first]);
+    // Sent again because its answer got lost.
+    expect((await journal.append(next, { head, create })).end).toBe("taken");
+  });
+
+  test("a list of jobs with questions has those that this person may answer", async () => {
+    const { journal, newId } = world();
+    const tenant = newId();
+    const question = (answerers?: string[]) => ({
+      id: "c",
+      step: "ask",
+      createdAt: 1,
+      ask: { question: "?", schema: {}, ...(answerers ? { answerers } : {}) },
+    });
+    const decided = { outcome: "succeeded" as const, by: "ann", at: 2, seq: 9 };
+    const asking = {
+      everybody: [question()],
+      ben: [question(["ben"])],
+      nobody: [{ ...question(), decided }],
+    };
+    for (const [jobId, callbacks] of Object.entries(asking))
+      await submit(world(), { tenant, jobId, callbacks });
+    const found = async (asks: string) =>
+      (await journal.list(tenant, { limit: 9, asks })).jobs.map(({ jobId }) => jobId).sort();
+    expect(await found("ann")).toEqual(["everybody"]);
+    expect(await found("ben")).toEqual(["ben", "everybody"]);
+  });
+
   test("a conversation that has changed stops a submission before anything is written", async () => {
     const { journal, conversations, newId } = world();
     const conversation = newConversation(newId(), newId(), 1);
