@@ -309,9 +309,13 @@ export class LivePass {
     };
     this.surfaceInterrupted();
     for (const { event, value } of this.takeSettled()) record(event, value);
+    // A decision is on record and therefore there to give, whatever clock its writer had.
     const over = program
       .wanted()
-      .filter(({ state, dueAt }) => state === "waiting" && dueAt !== undefined && dueAt <= moment);
+      .filter(
+        ({ state, outcome, dueAt }) =>
+          state === "waiting" && (outcome !== undefined || (dueAt !== undefined && dueAt <= moment)),
+      );
     // In the order in which it happened: a worker that comes late must not make another branch win.
     for (const { path } of over.sort((a, b) => a.dueAt! - b.dueAt!))
       record({ kind: "wait.ended", step: path });
