@@ -33,11 +33,13 @@ export function sweeper(services: SweeperServices, jobs: Jobs, logger: Logger) {
 
 async function sweep(services: SweeperServices, logger: Logger, deadline: number): Promise<void> {
   const { journal, now } = services;
+  // A long run must not come upon the same jobs again.
+  const begunAt = now();
   let woken = 0;
   let found: JobKey[];
   // What a run cannot wake it moves out of the way, so each page is another one.
   do {
-    const due = await journal.due(now(), jobsPerPage);
+    const due = await journal.due(begunAt, jobsPerPage);
     const results = await Promise.all(
       due.map((job) =>
         wake(services, job, job.due).catch((error: unknown) => {

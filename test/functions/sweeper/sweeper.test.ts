@@ -35,6 +35,21 @@ test("a job whose message was lost gets another one, once per sweep", async () =
   expect(queue.waiting.map(({ job: woken }) => woken)).toEqual([key]);
 });
 
+test("a run that takes longer than its period sends each job once all the same", async () => {
+  const { job, sweep, queue } = setUp();
+  for (let count = 0; count < 450; count += 1) await job.submit();
+  queue.waiting = [];
+  job.time.advance(6_000);
+  const { due } = job.services.journal;
+  job.services.journal.due = async (...asked) => {
+    const page = await due(...asked);
+    job.time.advance(3_000);
+    return page;
+  };
+  await sweep(scheduled, context);
+  expect(queue.waiting).toHaveLength(450);
+});
+
 test("a job whose worker is alive is left alone, and found when its lease has run out", async () => {
   const { job, sweep, queue } = setUp();
   const key = await job.submit();
