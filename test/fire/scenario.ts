@@ -4,16 +4,15 @@ import { S3Client } from "@aws-sdk/client-s3";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import type { DynamoDBRecord, SQSEvent } from "aws-lambda";
 import { uuidv7 } from "uuidv7";
-import * as z from "zod";
+import { http } from "../../client/http.ts";
 import { type Convoke, ConvokeError, convoke, type EventView } from "../../client/index.ts";
 import { connection, tableServices } from "../../core/aws-services.ts";
 import { env, type Settings, settings } from "../../core/config.ts";
-import { defineJob, registry } from "../../core/engine/job-type.ts";
 import { place } from "../../core/engine/place.ts";
 import { authenticator } from "../../core/keys/authenticate.ts";
 import { load } from "../../core/payloads/payloads.ts";
 import { s3Payloads } from "../../core/payloads/s3.ts";
-import { isTerminal } from "../../core/protocol/job.ts";
+import { isTerminal, type JobKey } from "../../core/protocol/job.ts";
 import type { Json, JsonObject, Millis } from "../../core/protocol/json.ts";
 import { sqsQueue } from "../../core/queue/sqs.ts";
 import type { Services } from "../../core/services.ts";
@@ -25,46 +24,51 @@ import { sockets } from "../../functions/sockets/sockets.ts";
 import { sweeper } from "../../functions/sweeper/sweeper.ts";
 import { worker } from "../../functions/worker/worker.ts";
 import type { StreamRow } from "../../local/dynamo-engine.ts";
-import { type Call, type Fault, seededRandom, startFaultProxy } from "../../local/faults.ts";
+import { type Call, type Fault, startFaultProxy } from "../../local/faults.ts";
 import { openLog } from "../../local/log.ts";
 import { startQueueSource } from "../../local/queue-source.ts";
 import { account } from "../../local/resource-types.ts";
+import { Chance } from "../storms/faults.ts";
+import { deployments, expected, grow, type Shape } from "../storms/jobs.ts";
 import { silent } from "../support/engine.ts";
 import { tableName } from "../support/engines.ts";
 import type { Field } from "./field.ts";
 import { fetchFrom, socketApi } from "./front.ts";
-import { type Beginning, History } from "./history.ts";
-import { expected, grow, perform, plan } from "./plan.ts";
+import { History } from "./history.ts";
 
 /** Everything that a person waits for, in a tenth of the time. */
 const quick: Settings = {
   ...settings.local,
-  leaseMs: 1_500,
-  heartbeatMs: 300,
-  cancelPollMs: 150,
+  leaseMs: 2_000,
+  heartbeatMs: 500,
+  cancelPollMs: 400,
   sweepSeconds: 1,
   submitDueMs: 600,
   waitInPlaceMs: 200,
-  reserveMs: 600,
-  marginMs: 200,
+  reserveMs: 1_000,
+  marginMs: 300,
   retryFirstMs: 20,
   retryMostMs: 300,
   // A sweep is one request then.
   dueShards: 1,
 };
 const times = {
-  gapMs: 300,
-  probeMs: 1_000,
+  gapMs: 400,
+  probeMs: 2_500,
   pollAfterMs: 200,
   pollWaitMs: 1_000,
   retryMs: 80,
   longestRetryMs: 800,
   connectMs: 2_000,
 };
-const invocationMs = 5_000;
+/** How far a clock may be off. */
+const clockMs = 2_000;
+/** By how much jobs are faster than in a storm. */
+const hurry = 25;
+const invocationMs = 8_000;
 const visibilitySeconds = 4;
 /** A job that has not ended by then, with nothing in its way, never will. A busy machine is not in its way. */
-const patienceMs = 90_000;
+const patienceMs = 180_000;
 
 const never = new Promise<never>(() => {});
 
@@ -92,54 +96,62 @@ class Invocation {
   }
 }
 
+/** The chance that each has at most, each time that it could happen. */
+const mostOf = {
+  lostRequest: 0.15,
+  lostAnswer: 0.2,
+  error: 0.15,
+  throttle: 0.06,
+  delay: 0.2,
+  conflict: 0.2,
+  death: 0.12,
+  pause: 0.06,
+  doubledMessage: 0.5,
+  sweepSkipped: 0.6,
+  sweepDoubled: 0.4,
+  doubledRecord: 0.3,
+  lostRecord: 0.2,
+  network: 0.1,
+  cut: 0.3,
+};
+type Trouble = keyof typeof mostOf;
+export const troubles = Object.keys(mostOf) as Trouble[];
+
 export type Report = {
   violations: string[];
   entries: number;
   statuses: Record<string, number>;
-  /** What happened to whom, by kind. */
-  faults: Record<string, number>;
+  faults: Partial<Record<Trouble, number>>;
 };
 
-/** One to three jobs of one tenant, from a seed: what they do, who disturbs them how, who watches and who cancels. */
+/** One or two jobs of one tenant, from a seed: what they do, who disturbs them how, who watches and who cancels. */
 export async function scenario(seed: number, field: Field): Promise<Report> {
-  const random = seededRandom(seed);
-  const chance = (p: number) => random() < p;
-  const between = (low: number, high: number) => low + Math.floor(random() * (high - low + 1));
+  const luck = new Chance(seed);
+  const { random, between, of: chance } = luck;
   const tenant = `fire-${seed}`;
   const { engines } = field;
 
-  const calmAt = Date.now() + between(2_000, 6_000);
-  const faulty = () => Date.now() < calmAt;
+  // Counted in calls and not in time, so that a busy machine meets as many faults as an idle one.
+  let callsUntilCalm = between(40, 250);
+  const faulty = () => callsUntilCalm > 0;
   // Every scenario has faults of its own kind.
-  const some = (most: number) => (chance(0.35) ? 0 : random() * most);
-  const rates = {
-    lostRequest: some(0.15),
-    lostAnswer: some(0.2),
-    error: some(0.15),
-    throttle: some(0.06),
-    delay: some(0.2),
-    conflict: some(0.2),
-    death: some(0.12),
-    pause: some(0.06),
-    doubledMessage: some(0.5),
-    sweepSkipped: some(0.6),
-    sweepDoubled: some(0.4),
-    doubledRecord: some(0.3),
-    lostRecord: some(0.2),
-    network: some(0.1),
-    cut: some(0.3),
-    cancel: some(0.6),
-  };
-  const faults: Record<string, number> = {};
-  const happens = (kind: keyof typeof rates): boolean => {
+  const rates = Object.fromEntries(
+    troubles.map((kind) => [kind, chance(0.35) ? 0 : random() * mostOf[kind]]),
+  ) as Record<Trouble, number>;
+  const cancels = chance(0.35) ? 0 : random() * 0.6;
+  const faults: Partial<Record<Trouble, number>> = {};
+  const happens = (kind: Trouble): boolean => {
     if (!faulty() || !chance(rates[kind])) return false;
     faults[kind] = (faults[kind] ?? 0) + 1;
     return true;
   };
 
-  const history = new History();
-  const violated = (what: string) => void history.violations.push(what);
-  const beginnings: Beginning[] = [];
+  const errands: Promise<void>[] = [];
+  const history = new History(2 * clockMs, (asked, callbackId) => {
+    errands.push(answers(asked, callbackId));
+  });
+  const { ledger } = history;
+  const violated = (what: string) => ledger.violated(what);
 
   // ---- the engines, behind faults
 
@@ -151,6 +163,7 @@ export async function scenario(seed: number, field: Field): Promise<Report> {
   let throttledUntil = 0;
   proxy.inject((call): Fault | undefined => {
     if (!faulty()) return undefined;
+    callsUntilCalm -= 1;
     if (throttledUntil > Date.now()) return { kind: "throttle" };
     if (happens("throttle")) throttledUntil = Date.now() + between(20, 300);
     if (happens("lostRequest")) return { kind: "lost request" };
@@ -239,7 +252,7 @@ export async function scenario(seed: number, field: Field): Promise<Report> {
   }
 
   async function invoke<T>(work: (services: Omit<Services, "sockets">) => Promise<T>): Promise<T | "died"> {
-    const invocation = new Invocation(chance(0.2) ? between(-2_000, 2_000) : 0);
+    const invocation = new Invocation(chance(0.2) ? between(-clockMs, clockMs) : 0);
     living.add(invocation);
     const timeout = setTimeout(() => void invocation.die(), invocationMs);
     try {
@@ -253,31 +266,16 @@ export async function scenario(seed: number, field: Field): Promise<Report> {
     }
   }
 
-  const jobType = defineJob<{ plan: z.infer<typeof plan> }, JsonObject>({
-    type: "fire",
-    version: 1,
-    summary: "A job under fire",
-    input: z.object({ plan }),
-    result: z.record(z.string(), z.json()),
-    example: { plan: { op: "wait", n: 1, ms: 1 } },
-    title: () => "Fire",
-    description: () => "Fire",
-    async run(ctx, input) {
-      const result = await perform(ctx, input.plan, {
-        begins(attempt) {
-          const { jobId, step } = place.getStore()!;
-          beginnings.push({ jobId, path: step!, attempt, after: field.lastWrite });
-        },
-        async work(ms) {
-          const invocation = here.getStore()!;
-          await sleep(ms);
-          await invocation.gate();
-        },
-      });
-      return { result };
+  const jobs = deployments({
+    async attempt(attempt, ms) {
+      const { jobId, step } = place.getStore()!;
+      field.read();
+      ledger.began(jobId, step!, attempt);
+      const invocation = here.getStore()!;
+      await sleep(ms);
+      await invocation.gate();
     },
-  });
-  const jobs = registry([jobType]);
+  }).after;
 
   const source = startQueueSource(
     {
@@ -312,7 +310,7 @@ export async function scenario(seed: number, field: Field): Promise<Report> {
     const sweep = () =>
       invoke((own) => sweeper(own, jobs, silent)({} as never, context)).catch(() => undefined);
     while (!over) {
-      await sleep(400 + 300 * random());
+      await sleep(600 + 400 * random());
       if (happens("sweepSkipped")) continue;
       await Promise.all([sweep(), ...(happens("sweepDoubled") ? [sweep()] : [])]);
     }
@@ -398,18 +396,18 @@ export async function scenario(seed: number, field: Field): Promise<Report> {
   }
 
   const watched = new Map<string, EventView[]>();
-  const cancelled = new Set<string>();
   /** What each job is to come to, undefined where a race decides it. */
   const promised = new Map<string, Json | undefined>();
 
   async function person(number: number): Promise<void> {
     await sleep(between(0, 1_000));
     const own = client();
-    const root = grow(random);
+    const shape = hurried(grow(luck));
+    const question = `question ${number}`;
     const submit = () =>
-      insist(() => own.submit("fire", { plan: root }, { idempotencyKey: `request-${number}` }));
+      insist(() => own.submit("storm", { question, shape }, { idempotencyKey: `request-${number}` }));
     const { job_id: jobId } = await submit();
-    promised.set(jobId, expected(root));
+    promised.set(jobId, expected(shape));
     const watching = Promise.all(
       Array.from({ length: between(1, 2) }, async (_, index) =>
         watched.set(`${jobId} ${index}`, await watch(jobId)),
@@ -417,23 +415,48 @@ export async function scenario(seed: number, field: Field): Promise<Report> {
     );
     if (chance(0.3) && (await submit()).job_id !== jobId)
       violated(`I10 request ${number} has become two jobs`);
-    if (chance(rates.cancel)) {
+    if (chance(cancels)) {
       await sleep(between(0, 3_000));
       await cancel(own, jobId);
     }
     await watching;
   }
 
-  async function cancel(own: Convoke, jobId: string): Promise<void> {
+  /** What somebody is told who insists; undefined when it is a refusal because of what has happened before. */
+  async function told<T>(ask: () => Promise<T>): Promise<T | undefined> {
     try {
-      await insist(() => own.cancel(jobId));
-      cancelled.add(jobId);
+      return await insist(ask);
     } catch (error) {
-      if (!(error instanceof ConvokeError) || error.code !== "conflict") throw error;
+      if (error instanceof ConvokeError && error.code === "conflict") return undefined;
+      throw error;
+    } finally {
       field.read();
-      if (!isTerminal(history.folded(jobId).status))
-        violated(`I8 job ${jobId}: the answer says that it has ended`);
     }
+  }
+
+  async function cancel(own: Convoke, jobId: string): Promise<void> {
+    const accepted = await told(() => own.cancel(jobId));
+    ledger.acknowledged(jobId, accepted ? "requested" : "already ended");
+  }
+
+  /** I9: of several who answer one is right, and each is told what stands. */
+  async function answers({ jobId }: JobKey, callbackId: string): Promise<void> {
+    const fetch = fetchFrom(door, network);
+    const { send } = http({ url: `http://${tenant}`, key, fetch, attempts: 1, retryMs: times.retryMs });
+    await Promise.all(
+      Array.from({ length: between(0, 2) }, async (_, result) => {
+        await sleep(between(0, 1_500));
+        const path = `/api/callbacks/${encodeURIComponent(callbackId)}` as const;
+        const accepted = await told(() => send("POST", path, { body: { result } }));
+        const { decisions, ended } = ledger.pasts.get(jobId)!;
+        const decision = decisions.get(callbackId);
+        const stands =
+          decision?.kind === "callback.completed" && isDeepStrictEqual(decision.result, { json: result });
+        if ((accepted !== undefined) !== stands)
+          violated(`I9 job ${jobId}: a caller is told ${accepted ? "yes" : "no"}, which is not what stands`);
+        if (!accepted && !decision && !ended) violated(`I9 job ${jobId}: an answer is refused`);
+      }),
+    );
   }
 
   // ---- from the first submit to the last check
@@ -442,11 +465,17 @@ export async function scenario(seed: number, field: Field): Promise<Report> {
     if (happens("cut")) socketsHere.cutAll();
   }, 300);
   const sweeping = sweeps();
-  const people = Array.from({ length: between(1, 3) }, (_, number) => person(number));
+  const people = Array.from({ length: between(1, 2) }, (_, number) => person(number));
   const late = new AbortController();
+  const allEnded = async () => {
+    await Promise.all(people);
+    // Children may outlive those that have invoked them.
+    while ([...ledger.pasts.values()].some(({ ended }) => !ended) && !late.signal.aborted) await sleep(50);
+    await Promise.all(errands);
+  };
   await Promise.race([
-    Promise.all(people).catch((error: unknown) => violated(`A client is given up on: ${error}`)),
-    sleep(calmAt - Date.now() + patienceMs, late.signal).then(() => {
+    allEnded().catch((error: unknown) => violated(`A client is given up on: ${error}`)),
+    sleep(patienceMs, late.signal).then(() => {
       if (!late.signal.aborted) violated(`L1 not everybody has seen the end after ${patienceMs} ms`);
     }),
   ]);
@@ -461,17 +490,16 @@ export async function scenario(seed: number, field: Field): Promise<Report> {
   field.leave(tenant);
 
   const statuses: Record<string, number> = {};
-  for (const jobId of history.jobIds) {
-    const job = history.folded(jobId);
+  for (const { jobId, state: job, events } of ledger.pasts.values()) {
     const status = job.failure ? `failed: ${job.failure.code}` : job.status;
     statuses[status] = (statuses[status] ?? 0) + 1;
     if (!isTerminal(job.status)) violated(`L1 job ${jobId} is still ${job.status}`);
-    if (!promised.has(jobId)) violated(`I10 job ${jobId} is nobody's`);
-    if (cancelled.has(jobId) && job.status !== "cancelled")
+    if (!promised.has(jobId) && !job.parent) violated(`I10 job ${jobId} is nobody's`);
+    if (ledger.cancelled.has(jobId) && job.status !== "cancelled")
       violated(`I8 job ${jobId} ended as ${job.status}`);
     if (job.failure && job.failure.code !== "worker_died")
       violated(`Job ${jobId} failed: ${job.failure.message}`);
-    const end = history.entries(jobId).at(-1)!.events.at(-1)!;
+    const end = events.at(-1)!;
     const want = promised.get(jobId);
     if (end.kind === "job.completed" && want !== undefined) {
       const { result } = (await load(services.payloads, end.result)) as JsonObject;
@@ -484,12 +512,19 @@ export async function scenario(seed: number, field: Field): Promise<Report> {
         violated(`I3 job ${jobId}: a watcher was given ${seen.map(({ seq }) => seq)} of ${job.seq}`);
     }
   }
-  history.checkBeginnings(beginnings);
-  await history.checkTable(tenant, services.journal, services.payloads);
+  await history.checkTable(services.journal, services.payloads);
   await proxy.stop();
   for (const one of [sqs, s3]) one.destroy();
-  const entries = history.jobIds.reduce((sum, jobId) => sum + history.entries(jobId).length, 0);
-  return { violations: history.violations, entries, statuses, faults };
+  const entries = [...ledger.pasts.values()].reduce((sum, past) => sum + past.entries.length, 0);
+  return { violations: ledger.violations, entries, statuses, faults };
+}
+
+/** The same in less time: these jobs run by the real clock. */
+function hurried(shape: Shape): Shape {
+  if ("of" in shape) return { ...shape, of: shape.of.map(hurried) } as Shape;
+  if ("ms" in shape) return { ...shape, ms: Math.round(shape.ms / hurry) };
+  if ("seconds" in shape) return { ...shape, seconds: Math.min(1, shape.seconds / hurry) };
+  return shape;
 }
 
 function isWrite({ operation }: Call): boolean {

@@ -1,0 +1,10 @@
+import { test } from "vitest";
+import { seedsOf, underFire } from "./under-fire.ts";
+
+const seeds = seedsOf(0);
+
+test.skipIf(seeds.length === 0)(
+  `${seeds.length} scenarios of even seeds on the real engines: their faults break none of the laws [A0-03] [A3-11]`,
+  () => underFire(seeds),
+  900_000,
+);
