@@ -117,6 +117,9 @@ async function planOf(
   const { conversation, dependsOn = [], idempotencyKey, budget, scheduleId, parent, continues } = request;
   const jobType = jobs.latest(request.type);
   if (!jobType) throw unknownType(request.type, jobs);
+  // It would go before those that it waits for, and they would wait for it.
+  if (dependsOn.length > 0 && conversation?.onBusy === "interrupt")
+    throw invalid("depends_on", "A message that interrupts its conversation waits for no other job");
   const parsed = parse(jobType.input, request.input, ["input"]);
   const input = jobType.prepare?.(parsed, deployment) ?? parsed;
   const question = conversation ? questionOf(jobType, input) : "";

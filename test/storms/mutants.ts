@@ -236,6 +236,12 @@ export const mutants: Mutant[] = [
     replace: "if (!open) return undefined;\n    return { kind",
   },
   {
+    defect: "a decision is given when the worker's clock has come to it",
+    file: "core/engine/live-pass.ts",
+    find: "(outcome !== undefined || (dueAt !== undefined && dueAt <= moment))",
+    replace: "dueAt !== undefined && dueAt <= moment",
+  },
+  {
     defect: "whoever answers is told yes, whatever stands",
     file: "core/engine/callback.ts",
     find: "if (!same || event.kind",

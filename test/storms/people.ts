@@ -82,7 +82,7 @@ export class People {
     if (chance.of(0.03)) plan.question = plan.question.padEnd(20_000, ".");
     const earlier = [...ledger.pasts.values()].filter((past) => past.tenant === tenant);
     const when = {
-      ...(earlier.length > 0 && faults.strikes("waits for others")
+      ...(earlier.length > 0 && onBusy !== "interrupt" && faults.strikes("waits for others")
         ? {
             dependsOn: [chance.pick(earlier).jobId],
             onDependencyFailure: chance.pick(["fail", "skip", "continue"] as const),

@@ -9,6 +9,7 @@ const turnsAtOnce = 64;
 
 /** More than any storm needs: whatever comes here goes round in circles. */
 const mostTurns = 200_000;
+const mostLooks = 20_000;
 
 /**
  * Time that passes only when everything waits for it: the clock jumps to the next timer once nothing else can run.
@@ -18,6 +19,8 @@ export class StormTime {
   #clock: Millis;
   #number = 0;
   #turns = 0;
+  /** How often the time was asked for in this turn. */
+  #looks = 0;
   /** A binary heap: the earliest timer first, of equals the one that was set first. */
   readonly #heap: Timer[] = [];
   readonly #soon: { run: () => void; cancelled: boolean }[] = [];
@@ -26,7 +29,12 @@ export class StormTime {
     this.#clock = start;
   }
 
-  readonly now = (): Millis => this.#clock;
+  /** @throws when somebody asks again and again and lets no time pass: a process would be stuck there. */
+  readonly now = (): Millis => {
+    this.#looks += 1;
+    if (this.#looks > mostLooks) throw new Error("Somebody goes round in circles and lets no time pass");
+    return this.#clock;
+  };
 
   readonly sleep = (ms: Millis, signal?: AbortSignal): Promise<void> =>
     new Promise((resolve) => {
@@ -69,6 +77,7 @@ export class StormTime {
       const turn = () => {
         if (!open) return;
         this.#turns += 1;
+        this.#looks = 0;
         const soon = this.#soon.shift();
         if (soon) {
           if (!soon.cancelled) soon.run();

@@ -140,6 +140,17 @@ test("a job can depend on jobs of its tenant only, and on none that is not there
   expect(await job.all()).toHaveLength(1);
 });
 
+test("a message that goes before all others of its conversation cannot wait for one of them", async () => {
+  const { job, ids } = chain();
+  const before = await job.make({ input: "a" });
+  const refused = job.make({
+    input: "b",
+    dependsOn: ids([before]),
+    conversation: { id: "talk", onBusy: "interrupt" },
+  });
+  expect(await faultyFields(refused)).toEqual(["depends_on"]);
+});
+
 test("the end of a job with very many dependents wakes some hundreds, the sweeper the others", async () => {
   const { job, order, ids, work } = chain();
   const a = await job.make({ input: "a" });
