@@ -1,5 +1,5 @@
 import { load } from "../payloads/payloads.ts";
-import { failureOf, NotFound, TooLarge, Unavailable } from "../protocol/error.ts";
+import { failureOf, NotFound, TooLarge } from "../protocol/error.ts";
 import type { Entry, JobEvent } from "../protocol/event.ts";
 import type { Failure, JobRecord, Progress } from "../protocol/job.ts";
 import type { Json, Millis } from "../protocol/json.ts";
@@ -7,23 +7,15 @@ import { longestDelaySeconds } from "../queue/queue.ts";
 import type { Services } from "../services.ts";
 import { type Around, attemptStep, interrupted, type Settled, serializable } from "./attempt.ts";
 import { isLate, overBudget, overOwnBudget, stoppedBy, tooManyEvents, tooManySteps } from "./budget.ts";
-import { answerParent, cancelChild, refusal, submitChild, successor } from "./children.ts";
+import { refusal } from "./children.ts";
 import type { Logger } from "./context.ts";
 import { continuation, type Submitted } from "./continuation.ts";
 import { DeltaFeed } from "./deltas.ts";
 import { ending, type HowItEnds } from "./ending.ts";
 import type { AnyJobType, Jobs } from "./job-type.ts";
+import { LiveChildren } from "./live-children.ts";
 import { patiently } from "./patience.ts";
-import {
-  firstAttempts,
-  folded,
-  nextDue,
-  openCallbacks,
-  type Plan,
-  planTurn,
-  type Release,
-  startable,
-} from "./plan.ts";
+import { firstAttempts, folded, nextDue, type Plan, planTurn, type Release, startable } from "./plan.ts";
 import { divergence, learn, replay, settle } from "./replay.ts";
 import { type Divergence, type Operation, Run } from "./run.ts";
 import { type Committed, clamped, type Finish, released, Tenure } from "./tenure.ts";
@@ -79,7 +71,7 @@ export class LivePass {
   private settled: Settled[] = [];
   private bell = Promise.withResolvers<void>();
   private submitted: Submitted | undefined;
-  private childrenAt = 0;
+  private children: LiveChildren | undefined;
   /** Something has been said, by others or by this worker, after which the plan may be another one. */
   private changed = false;
   private held = false;
@@ -170,7 +162,8 @@ export class LivePass {
     await replay(program, payloads, entries);
     const diverged = divergence(program);
     if (diverged) return this.block(diverged);
-    await this.lookAtChildren();
+    this.children = new LiveChildren(services, this.jobs, this.tenure, program, submitted.by);
+    await this.children.look();
     return undefined;
   }
 
@@ -226,9 +219,13 @@ export class LivePass {
     if (stopped) return stopped;
     this.held = planned.held;
     for (const event of planned.intents) this.program.record(event, now());
+    // What this worker has decided is there to be given, like what others have.
+    this.changed ||= planned.intents.some(
+      ({ kind }) => kind === "callback.completed" || kind === "callback.expired",
+    );
     if (planned.release) {
       // A child begins at once, not at the next look for it.
-      for (const event of planned.intents) await this.followUp(event);
+      for (const event of planned.intents) await this.children?.follow(event);
       return this.letGo(planned.release);
     }
     // After a long pause a successor may have finished what would begin here.
@@ -238,42 +235,8 @@ export class LivePass {
       await sleep(settings.deltaFlushMs);
     }
     for (const operation of planned.starting) this.start(operation);
-    for (const event of planned.intents) await this.followUp(event);
+    for (const event of planned.intents) await this.children?.follow(event);
     return undefined;
-  }
-
-  /** What follows from a callback's event. */
-  private async followUp(event: JobEvent): Promise<void> {
-    if (event.kind !== "callback.created" && event.kind !== "callback.expired") return;
-    const { services, program } = this;
-    const operation = program.find(event.step)!;
-    const childId = operation.call?.kind === "callback" ? operation.call.child?.jobId : undefined;
-    if (operation.outcome) this.changed = true;
-    else if (childId) await patiently(services, () => this.submitChild(operation));
-    if (event.kind === "callback.expired" && childId) await cancelChild(services, this.tenure.job, childId);
-  }
-
-  private async submitChild({ call }: Operation): Promise<void> {
-    if (call?.kind !== "callback" || !call.child) return;
-    const { id, child } = call;
-    await submitChild(this.services, this.jobs, this.tenure.job, this.submitted!.by, { id, child });
-  }
-
-  /** Children say when they have ended. This finds out when that, or their beginning, got lost. */
-  private async lookAtChildren(): Promise<void> {
-    const { services, tenure, program } = this;
-    const { tenant } = tenure.job;
-    this.childrenAt = services.now() + services.settings.sweepSeconds * 1000;
-    for (const { childJobId, decided, step } of openCallbacks(tenure.job, program)) {
-      if (childJobId === undefined || decided) continue;
-      try {
-        const child = await successor(services, { tenant, jobId: childJobId });
-        if (child) await answerParent(services, child);
-        else await this.submitChild(program.find(step)!);
-      } catch (error) {
-        if (!(error instanceof Unavailable)) throw error; // the next look may find it
-      }
-    }
   }
 
   /** Takes in what others have written. */
@@ -438,7 +401,7 @@ export class LivePass {
     this.deltas.wanted = deltasWanted ?? this.deltas.wanted;
     if (overtakenBy !== undefined) return { end: "overtaken", by: overtakenBy };
     await this.learn();
-    if (this.services.now() >= this.childrenAt) await this.lookAtChildren();
+    if (this.children && this.services.now() >= this.children.lookAt) await this.children.look();
     const { cancelRequested } = this.tenure.job;
     if (!cancelRequested) return undefined;
     this.interrupt("The job has been cancelled");
