@@ -44,6 +44,8 @@ export type Operation = {
   inherited?: true;
   /** Present once the job function has called it. */
   call?: Call;
+  /** What the job behind a callback has consumed. */
+  childUsage?: Usage;
 };
 
 /** What a job function asks for. */
@@ -155,7 +157,9 @@ export class Run {
 
   private take(event: JobEvent, at: Millis, value: Json): Operation | undefined {
     const inherited = "inherited" in event && event.inherited === true;
-    if ("usage" in event && event.usage && !inherited) this.consumed = addUsage(this.consumed, event.usage);
+    // What a child has consumed counts from the place at which its answer is given, which is the same in every replay.
+    const consumes = event.kind !== "callback.completed" && !inherited;
+    if (consumes && "usage" in event && event.usage) this.consumed = addUsage(this.consumed, event.usage);
     const known = (path: string, kind: Operation["kind"]) => this.known(path, kind, inherited);
     switch (event.kind) {
       case "job.submitted":
@@ -196,7 +200,9 @@ export class Run {
       case "callback.completed": {
         const { step, failure } = event;
         const outcome: Outcome = failure ? { ok: false, failure: { ...failure, step } } : { ok: true, value };
-        decided(known(step, "callback"), outcome).dueAt ??= at;
+        const operation = decided(known(step, "callback"), outcome);
+        operation.dueAt ??= at;
+        if (event.usage && !inherited) operation.childUsage = event.usage;
         return undefined;
       }
       case "callback.expired": {
@@ -206,6 +212,7 @@ export class Run {
       }
       case "wait.ended": {
         const operation = this.operations.get(event.step) ?? known(event.step, "wait");
+        if (operation.childUsage) this.consumed = addUsage(this.consumed, operation.childUsage);
         return decided(operation, { ok: true, value: null });
       }
       default:
