@@ -123,6 +123,7 @@ describe("a callback", () => {
     // Given out and over: still the same.
     expect(await job.answerAt(key, "ben")).toEqual(first);
     await expect(job.answerAt(key, "ben", null)).rejects.toThrow(Conflict);
+    expect((await job.kinds(key)).filter((kind) => kind === "callback.completed")).toHaveLength(1);
     const nobody = completeCallback(job.services, key, `${key.jobId}.AAAAAAAAAAAAAAAA`, { result: 1 }, "ann");
     await expect(nobody).rejects.toThrow(Conflict);
   });

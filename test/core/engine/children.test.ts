@@ -76,6 +76,8 @@ describe("a job that calls another one", () => {
     expect((await job.job(key)).hops).toBe(2);
     const answered = (await job.events(key)).find((event) => event.kind === "callback.completed");
     expect(answered).toMatchObject({ by: child.jobId, result: { json: 4_000 } });
+    // The child says so itself, without waiting to be looked at.
+    expect(answered!.at).toBe(child.completedAt);
   });
 
   test("is given its failure as a StepError", async () => {
