@@ -7,7 +7,7 @@ const question = { type: "oracle", input: { question: "Why is the sky blue?" } }
 
 describe("submitting a job", () => {
   test("[A0-01] [A0-14] is answered before any work is done, with the job's id and how to watch it", async () => {
-    const { post, services } = await door();
+    const { post, services } = await door({ services: { now: () => 1_790_000_000_000 } });
 
     const { status, body } = await post("/api/jobs", question);
 
