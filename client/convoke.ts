@@ -1,5 +1,5 @@
 import type { Entry } from "../core/protocol/event.ts";
-import { isTerminal, type JobStatus } from "../core/protocol/job.ts";
+import { type Budget, isTerminal, type JobStatus } from "../core/protocol/job.ts";
 import type { Json } from "../core/protocol/json.ts";
 import type { EventView, JobView } from "../core/protocol/wire.ts";
 import { type DeltaView, type EventsPage, Feed } from "./feed.ts";
@@ -9,14 +9,17 @@ import { type Times, usualTimes } from "./times.ts";
 import { values } from "./values.ts";
 import type {
   Accepted,
+  Answer,
   BatchEntry,
   BatchOptions,
   Bulk,
   Conversation,
   ConversationSummary,
+  Decision,
   ForkOptions,
   JobSummary,
   Moment,
+  Question,
   RetryOptions,
   Schedule,
   ScheduleChange,
@@ -83,6 +86,21 @@ export type Convoke = {
     which: Selection<"failed" | "cancelled">,
     options?: Patient,
   ): Promise<Bulk & { jobs: { job_id: string; retry_of: string }[] }>;
+  /** Questions of jobs that the caller may answer. Ask on while there is a cursor, also when a page is empty. */
+  inbox(options?: Paged): Promise<{ questions: Question[]; next_cursor: string | null }>;
+  /**
+   * Answers what a job waits for. The same answer may be given again.
+   * @throws ConvokeError with the code `conflict` when another decision stands, or the job has ended.
+   */
+  answer(callbackId: string, answer: Answer, options?: Patient): Promise<Decision>;
+  /** A sign of life from whoever will answer. */
+  heartbeat(callbackId: string, options?: Patient): Promise<{ heartbeat_by: string | null }>;
+  /** Changes what a job may consume: a limit that is `null` goes. A job that is held for its budget goes on. */
+  changeBudget(
+    jobId: string,
+    change: { [limit in keyof Budget]: Budget[limit] | null },
+    options?: Patient,
+  ): Promise<{ job_id: string; status: JobStatus; budget: Budget }>;
   /** A page of a job's events, without watching. */
   events(jobId: string, options?: Patient & { after?: number; limit?: number }): Promise<EventsPage>;
 
@@ -210,6 +228,12 @@ export function convoke(options: ConvokeOptions): Convoke {
     cancelMany: (which, { signal, ...rest } = {}) =>
       send("POST", "/api/jobs/cancel", { body: { ...which, ...rest }, signal }),
     retryMany: (which, { signal } = {}) => send("POST", "/api/jobs/retry", { body: which, signal }),
+    inbox: ({ signal, ...query } = {}) => send("GET", "/api/inbox", { query, signal }),
+    answer: (callbackId, body, { signal } = {}) => send("POST", callbackPath(callbackId), { body, signal }),
+    heartbeat: (callbackId, { signal } = {}) =>
+      send("POST", `${callbackPath(callbackId)}/heartbeat`, { signal }),
+    changeBudget: (jobId, body, { signal } = {}) =>
+      send("PATCH", `${jobPath(jobId)}/budget`, { body, signal }),
     events: (jobId, { signal, ...query } = {}) => send("GET", `${jobPath(jobId)}/events`, { query, signal }),
     value: (jobId, event, patient = {}) => large.ofEvent(jobId, event, patient),
     journal: (jobId, patient = {}) => large.journal(jobId, patient),
@@ -253,6 +277,10 @@ export function convoke(options: ConvokeOptions): Convoke {
 
 function jobPath(jobId: string): string {
   return `/api/jobs/${encodeURIComponent(jobId)}`;
+}
+
+function callbackPath(id: string): string {
+  return `/api/callbacks/${encodeURIComponent(id)}`;
 }
 
 function schedulePath(id: string): string {

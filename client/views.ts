@@ -1,5 +1,5 @@
 import type { Budget, Failure, JobStatus, Lane } from "../core/protocol/job.ts";
-import type { Json } from "../core/protocol/json.ts";
+import type { Json, JsonObject } from "../core/protocol/json.ts";
 import type { JobView } from "../core/protocol/wire.ts";
 
 /** A job in a list: without its input and result. */
@@ -156,4 +156,33 @@ export type SendOptions = {
   input?: { [name: string]: Json };
   idempotencyKey?: string;
   signal?: AbortSignal;
+};
+
+/** A question that a job asks of a person. */
+export type Question = {
+  job_id: string;
+  job_type: string;
+  job_title: string;
+  callback_id: string;
+  step: string;
+  question: string;
+  /** JSON Schema of the answer. */
+  schema: JsonObject;
+  default?: Json;
+  asked_at: string;
+  deadline: string | null;
+};
+
+/** What a job is told, or why it will not be told anything. */
+export type Answer = { result: Json } | { error: { code?: string; message: string } };
+
+/** The decision on a callback. The first one stands. */
+export type Decision = {
+  job_id: string;
+  callback_id: string;
+  step: string;
+  outcome: "succeeded" | "failed" | "expired";
+  decided_by: string;
+  decided_at: string;
+  seq: number;
 };

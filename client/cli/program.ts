@@ -8,6 +8,7 @@ import type { Json } from "../../core/protocol/json.ts";
 import type { EventView, JobView } from "../../core/protocol/wire.ts";
 import { type Convoke, convoke } from "../convoke.ts";
 import type { DeltaView } from "../feed.ts";
+import type { Question } from "../views.ts";
 import { councilNews, renderCouncil, renderOutcome, renderResult } from "./council.ts";
 import { applyToCouncil, type CouncilResult, newCouncil } from "./council-view.ts";
 import { findEndpoint } from "./endpoint.ts";
@@ -135,6 +136,30 @@ export async function run(args: string[], terminal: Terminal): Promise<number> {
         return exit.completed;
       })(options),
     );
+  command("inbox", "list what jobs ask of people").action((options: Common) =>
+    act(async (client, { print, json, signal }) => {
+      let cursor: string | undefined;
+      do {
+        const page = await client.inbox({ cursor, signal });
+        for (const question of page.questions) print(json ? JSON.stringify(question) : asked(question));
+        cursor = page.next_cursor ?? undefined;
+      } while (cursor);
+      return exit.completed;
+    })(options),
+  );
+  command("answer <callback> [json]", "answer what a job waits for, with JSON or - for stdin")
+    .option("--refuse <why>", "tell the job that it gets no answer")
+    .action((callback: string, given: string | undefined, options: Common & { refuse?: string }) =>
+      act(async (client, { print, json, signal }) => {
+        const answer =
+          options.refuse === undefined
+            ? { result: await readInput(given ?? "null", terminal) }
+            : { error: { message: options.refuse } };
+        const decision = await client.answer(callback, answer, { signal });
+        print(json ? JSON.stringify(decision) : `${decision.job_id} has its answer.`);
+        return exit.completed;
+      })(options),
+    );
   command("pause <job>", "let nothing more of a job begin until it is resumed")
     .option("--reason <text>", "why")
     .action((job: string, options: Common & { reason?: string }) =>
@@ -191,6 +216,12 @@ export async function run(args: string[], terminal: Terminal): Promise<number> {
     release();
   }
   return code;
+}
+
+function asked({ callback_id, job_title, question, deadline, default: otherwise }: Question): string {
+  const by = deadline === null ? "" : `, by ${deadline}`;
+  const or = otherwise === undefined ? "" : ` (otherwise ${JSON.stringify(otherwise)})`;
+  return safe(`${callback_id}  ${job_title}: ${question}${by}${or}`);
 }
 
 /** @throws InvalidRequest for what is no JSON, before anything is sent. */

@@ -1,30 +1,11 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { PassThrough } from "node:stream";
-import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { run } from "../../client/cli/program.ts";
 import { type Convoke, convoke } from "../../client/index.ts";
-import { door } from "../functions/api/door.ts";
+import { servedDoor } from "../support/served-door.ts";
 
-/** The API behind a real socket. Of WebSockets it says an address at which nobody listens: the client has to poll. */
-async function service() {
-  const api = await door({ settings: { socketUrl: "ws://127.0.0.1:9/ws" } });
-  const server = createServer(async (request, response) => {
-    const raw = await text(request);
-    const { authorization: _key, host: _host, ...headers } = request.headers as Record<string, string>;
-    const answer = await api.ask(request.method!, request.url!, { headers, ...(raw ? { raw } : {}) });
-    response.writeHead(answer.status, answer.headers).end(JSON.stringify(answer.body));
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { api, url, close: () => new Promise((resolve) => server.close(resolve)) };
-}
-
-let here: Awaited<ReturnType<typeof service>>;
+let here: Awaited<ReturnType<typeof servedDoor>>;
 let client: Convoke;
 beforeEach(async () => {
-  here = await service();
+  here = await servedDoor();
   client = convoke({ url: here.url, key: "key" });
 });
 afterEach(async () => {
@@ -72,27 +53,15 @@ test("jobs are paused, resumed, retried, forked, batched, and dealt with by the 
   await expect(client.retry(nap)).rejects.toMatchObject({ code: "conflict" });
 });
 
-async function command(...args: string[]) {
-  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
-  const code = await run(args, {
-    environment: { CONVOKE_URL: here.url, CONVOKE_KEY: "key" },
-    directory: "/",
-    stdin: new PassThrough(),
-    stdout: stdout as unknown as NodeJS.WriteStream,
-    stderr: stderr as unknown as NodeJS.WriteStream,
-    onInterrupt: () => () => {},
-  });
-  stdout.end();
-  stderr.end();
-  return { code, out: await text(stdout), err: await text(stderr) };
-}
-
 test("the command line pauses and resumes", async () => {
   const { job_id: nap } = await client.submit("sleeper", null);
-  expect(await command("pause", nap)).toMatchObject({ code: 0, out: expect.stringContaining("is paused") });
+  expect(await here.command("pause", nap)).toMatchObject({
+    code: 0,
+    out: expect.stringContaining("is paused"),
+  });
   expect((await client.get(nap)).paused).toBe(true);
-  expect((await command("resume", nap, "--json")).out).toContain('"paused":false');
-  expect(await command("pause", "nobody")).toMatchObject({
+  expect((await here.command("resume", nap, "--json")).out).toContain('"paused":false');
+  expect(await here.command("pause", "nobody")).toMatchObject({
     code: 1,
     err: expect.stringContaining("not_found"),
   });
@@ -103,14 +72,14 @@ test("the command line retries and forks, and follows the new job to its end", a
   await here.api.work();
   const working = setInterval(() => void here.api.work(), 50);
   try {
-    const retried = await command("retry", failed);
+    const retried = await here.command("retry", failed);
     expect(retried).toMatchObject({ code: 1, out: expect.stringContaining("quorum_not_reached") });
     const { job_id: done } = await client.submit("oracle", why);
     await here.api.work();
-    const forked = await command("fork", done, "--after", "1", "--input", '{"question":"How?"}');
+    const forked = await here.command("fork", done, "--after", "1", "--input", '{"question":"How?"}');
     expect(forked).toMatchObject({ code: 0, out: expect.stringContaining("How? 42.") });
-    expect((await command("fork", done, "--after", "99")).code).toBe(2);
-    expect((await command("fork", done, "--input", "{")).code).toBe(2);
+    expect((await here.command("fork", done, "--after", "99")).code).toBe(2);
+    expect((await here.command("fork", done, "--input", "{")).code).toBe(2);
   } finally {
     clearInterval(working);
   }
