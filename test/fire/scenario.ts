@@ -481,6 +481,7 @@ export async function scenario(seed: number, field: Field): Promise<Report> {
   ]);
   late.abort();
   over = true;
+  callsUntilCalm = 0;
   clearInterval(cuts);
   for (const one of clients) one.close();
   source.stop();
