@@ -4,6 +4,7 @@ import { SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { uuidv7 } from "uuidv7";
 import { env, queueUrls, required, settingsOf } from "./config.ts";
+import { dynamoConfiguration } from "./configuration/dynamo.ts";
 import { dynamoConversations } from "./conversations/dynamo.ts";
 import { dynamoTable } from "./dynamo.ts";
 import { dynamoJournal } from "./journal/dynamo.ts";
@@ -78,6 +79,7 @@ export function tableServices(
     table,
     journal: dynamoJournal(table, around),
     conversations: dynamoConversations(table),
+    configuration: dynamoConfiguration(table),
     watches: dynamoWatches(table, around),
     keys: dynamoKeys(table, around),
     schedules: dynamoSchedules(table),

@@ -1,4 +1,5 @@
 import { settings } from "./config.ts";
+import { memoryConfiguration } from "./configuration/memory.ts";
 import { type MemoryConversations, memoryConversations } from "./conversations/memory.ts";
 import type { StreamRecord } from "./journal/items.ts";
 import { memoryJournal } from "./journal/memory.ts";
@@ -54,6 +55,7 @@ export function memoryServices(overrides: MemoryOverrides): MemoryServices {
     sockets: memorySockets(),
     keys: memoryKeys(base),
     schedules: memorySchedules(),
+    configuration: memoryConfiguration(),
     slots: memorySlots(base),
     journal: memoryJournal({ ...base, conversations, watches }, onRecord),
     ...base,

@@ -1,4 +1,5 @@
 import type { Settings } from "./config.ts";
+import type { Configuration } from "./configuration/configuration.ts";
 import type { Conversations } from "./conversations/conversation.ts";
 import type { Journal } from "./journal/journal.ts";
 import type { Keys } from "./keys/keys.ts";
@@ -15,6 +16,7 @@ import type { Sockets, Watches } from "./sockets/sockets.ts";
 export interface Services {
   journal: Journal;
   conversations: Conversations;
+  configuration: Configuration;
   queue: WorkQueue;
   payloads: Payloads;
   sockets: Sockets;

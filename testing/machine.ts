@@ -213,13 +213,14 @@ function mortal(services: EngineServices, life: Life): EngineServices {
         };
       },
     });
-  const { journal, queue, payloads, conversations, model, sleep } = services;
+  const { journal, queue, payloads, conversations, configuration, model, sleep } = services;
   return {
     ...services,
     journal: gated(journal),
     queue: gated(queue),
     payloads: gated(payloads),
     conversations: gated(conversations),
+    configuration: gated(configuration),
     model: gated(model),
     sleep: (ms, signal) =>
       life.isOver ? never : sleep(ms, signal).then(() => (life.isOver ? never : undefined)),

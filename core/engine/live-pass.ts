@@ -142,7 +142,7 @@ export class LivePass {
   /** Everything that ends a pass before the job function is asked, and the replay. */
   private async begin(entries: Entry[]): Promise<PassEnd | undefined> {
     const { services, jobType, program } = this;
-    const { settings, now, payloads, conversations } = services;
+    const { settings, now, payloads, conversations, configuration } = services;
     const { job } = this.tenure;
     if (job.cancelRequested) return this.end([], { end: "cancelled", by: job.cancelRequested.by });
     const spent = overBudget(job, entries, settings, now());
@@ -158,7 +158,7 @@ export class LivePass {
       throw new Error(`Job ${job.jobId} does not begin with job.submitted`);
     this.submitted = submitted;
     const input = await load(payloads, submitted.input);
-    program.begin((ctx) => jobType.run(ctx, input, { conversations }));
+    program.begin((ctx) => jobType.run(ctx, input, { conversations, configuration }));
     await replay(program, payloads, entries);
     const diverged = divergence(program);
     if (diverged) return this.block(diverged);

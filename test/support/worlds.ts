@@ -11,7 +11,16 @@ import { type Engines, startEngines, tableName } from "./engines.ts";
 /** The services that have a twin in memory; of the queue, what a consumer finds in it. */
 export type World = Pick<
   Services,
-  "journal" | "conversations" | "queue" | "payloads" | "watches" | "keys" | "schedules" | "slots" | "newId"
+  | "journal"
+  | "conversations"
+  | "configuration"
+  | "queue"
+  | "payloads"
+  | "watches"
+  | "keys"
+  | "schedules"
+  | "slots"
+  | "newId"
 > & {
   clock: { at: Millis };
   /** What may be received of the lane now. It stays received for the rest of the test. */
