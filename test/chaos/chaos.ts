@@ -50,7 +50,7 @@ const deck: Card[] = [
   cut,
 ];
 
-const pausesMs = [1_000, 3_000] as const;
+const pausesMs = [1_500, 3_500] as const;
 /** A connection may watch fifty jobs. */
 const watchesPerClient = 25;
 /** A job that has not ended by then, with nothing in its way, never will. */
@@ -160,8 +160,10 @@ export async function chaos({ seconds, jobs, seed, print = () => {} }: ChaosOpti
     void submitting.then(() => {
       submitted = true;
     });
-    const hand: Card[] = [];
-    while (!submitted || Date.now() < endsAt) {
+    const hand = shuffled(deck, random);
+    let dealtOnce = false;
+    while (!dealtOnce || !submitted || Date.now() < endsAt) {
+      dealtOnce ||= hand.length === 1;
       if (hand.length === 0) hand.push(...shuffled(deck, random));
       await play(hand.pop()!);
       await pause(between(...pausesMs));
