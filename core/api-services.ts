@@ -26,7 +26,7 @@ function latePayloads(bucket: string): Payloads {
     return s3Payloads(new S3Client({ ...connection, requestHandler }), bucket);
   });
   return {
-    put: async (job, json) => (await load()).put(job, json),
+    put: async (job, content, kind) => (await load()).put(job, content, kind),
     get: async (ref) => (await load()).get(ref),
     copy: async (ref, job) => (await load()).copy(ref, job),
     readingLink: async (ref, seconds) => (await load()).readingLink(ref, seconds),

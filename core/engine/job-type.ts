@@ -7,7 +7,7 @@ import type { Concurrency } from "./concurrency.ts";
 import type { JobContext } from "./context.ts";
 
 /** What a job function may use besides its context. Anything that it does with these belongs into a step. */
-export type JobServices = Pick<Services, "conversations" | "configuration">;
+export type JobServices = Pick<Services, "conversations" | "configuration" | "payloads">;
 
 /**
  * One kind of work.

@@ -158,7 +158,7 @@ export class LivePass {
       throw new Error(`Job ${job.jobId} does not begin with job.submitted`);
     this.submitted = submitted;
     const input = await load(payloads, submitted.input);
-    program.begin((ctx) => jobType.run(ctx, input, { conversations, configuration }));
+    program.begin((ctx) => jobType.run(ctx, input, { conversations, configuration, payloads }));
     await replay(program, payloads, entries);
     const diverged = divergence(program);
     if (diverged) return this.block(diverged);

@@ -3,28 +3,28 @@ import { checked, type Payloads, refBelow, refOf } from "./payloads.ts";
 
 export interface MemoryPayloads extends Payloads {
   /** By key, for tests that lose or damage something. */
-  objects: Map<string, string>;
+  objects: Map<string, string | Uint8Array>;
 }
 
 export function memoryPayloads(): MemoryPayloads {
-  const objects = new Map<string, string>();
+  const objects = new Map<string, string | Uint8Array>();
   return {
     objects,
-    async put(job, json) {
-      const ref = refOf(job, json);
-      objects.set(ref.key, json);
+    async put(job, content) {
+      const ref = refOf(job, content);
+      objects.set(ref.key, content);
       return ref;
     },
     async get(ref) {
-      const json = objects.get(ref.key);
-      if (json === undefined) throw new NotFound(`The payload ${ref.key} is gone`);
-      return checked(ref, Buffer.from(json));
+      const content = objects.get(ref.key);
+      if (content === undefined) throw new NotFound(`The payload ${ref.key} is gone`);
+      return checked(ref, typeof content === "string" ? Buffer.from(content) : content);
     },
     async copy(ref, job) {
-      const json = objects.get(ref.key);
-      if (json === undefined) throw new NotFound(`The payload ${ref.key} is gone`);
+      const content = objects.get(ref.key);
+      if (content === undefined) throw new NotFound(`The payload ${ref.key} is gone`);
       const copied = refBelow(job, ref);
-      objects.set(copied.key, json);
+      objects.set(copied.key, content);
       return copied;
     },
     readingLink: async (ref) => `https://payloads.test/${ref.key}`,

@@ -7,11 +7,16 @@ import type { Json } from "../protocol/json.ts";
 /** What a client sends along when it puts bytes where a link says. */
 export type UploadLink = { url: string; headers: Record<string, string> };
 
+/** What somebody who reads it by a link is told that it is. A file with a name is saved and not shown. */
+export type Kind = { contentType: string; fileName?: string };
+
+export const jsonKind: Kind = { contentType: "application/json" };
+
 /** Where values live that are too large for the journal. Keys are content addresses below the job's own prefix, so storing twice does no harm. */
 export interface Payloads {
-  /** Stores bytes under the job's prefix and names them by size and SHA-256. */
-  put(job: { tenant: string; jobId: string }, json: string): Promise<PayloadRef>;
-  /** @throws NotFound when it is gone, Unavailable when the bytes do not match their hash or the store is silent. */
+  /** Stores bytes under the job's prefix and names them by size and SHA-256. They are JSON unless `kind` says otherwise. */
+  put(job: { tenant: string; jobId: string }, content: string | Uint8Array, kind?: Kind): Promise<PayloadRef>;
+  /** A text. @throws NotFound when it is gone, Unavailable when the bytes do not match their hash or the store is silent. */
   get(ref: PayloadRef): Promise<string>;
   /**
    * The same value below another job's prefix: each job's payloads last as long as its journal, whatever becomes of the
@@ -47,8 +52,8 @@ export async function load(payloads: Pick<Payloads, "get">, stored: Stored): Pro
   return "json" in stored ? stored.json : JSON.parse(await payloads.get(stored.ref));
 }
 
-function sha256(json: string | Uint8Array): string {
-  return createHash("sha256").update(json).digest("hex");
+function sha256(content: string | Uint8Array): string {
+  return createHash("sha256").update(content).digest("hex");
 }
 
 /**
@@ -65,8 +70,8 @@ export function uploadRef(
 export const uploadPrefix = ".uploads/";
 
 /** The name of a value: its content below its job, so that one job's payloads can be found and removed together. */
-export function refOf(job: { tenant: string; jobId: string }, json: string): PayloadRef {
-  return refBelow(job, { bytes: Buffer.byteLength(json), sha256: sha256(json) });
+export function refOf(job: { tenant: string; jobId: string }, content: string | Uint8Array): PayloadRef {
+  return refBelow(job, { bytes: Buffer.byteLength(content), sha256: sha256(content) });
 }
 
 /** The same content below another job. */

@@ -8,19 +8,20 @@ import {
 import type { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { calling } from "../aws.ts";
 import { NotFound } from "../protocol/error.ts";
-import { checked, type Payloads, refBelow, refOf } from "./payloads.ts";
+import { checked, jsonKind, type Payloads, refBelow, refOf } from "./payloads.ts";
 
 export function s3Payloads(client: S3Client, bucket: string): Payloads {
   return {
-    async put(job, json) {
-      const ref = refOf(job, json);
+    async put(job, content, { contentType, fileName } = jsonKind) {
+      const ref = refOf(job, content);
       await calling("The payload store", () =>
         client.send(
           new PutObjectCommand({
             Bucket: bucket,
             Key: ref.key,
-            Body: json,
-            ContentType: "application/json",
+            Body: content,
+            ContentType: contentType,
+            ...(fileName ? { ContentDisposition: `attachment; filename="${fileName}"` } : {}),
           }),
         ),
       );

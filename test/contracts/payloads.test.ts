@@ -19,6 +19,19 @@ inBothWorlds((world, engines) => {
     expect(await payloads.get(ref)).toBe(json);
   });
 
+  test("bytes that are no text are stored as they are", async () => {
+    const { payloads } = world();
+    const bytes = Uint8Array.from([0x50, 0x4b, 0xff, 0x00]);
+    const kind = { contentType: "application/zip", fileName: "files.zip" };
+    const ref = await payloads.put(job, bytes, kind);
+    expect(ref.bytes).toBe(4);
+    await expect(payloads.get(ref)).rejects.toThrow(TypeError);
+    if (!engines) return;
+    const answer = await fetch(await payloads.readingLink(ref, 60));
+    expect(answer.headers.get("content-type")).toBe("application/zip");
+    expect(new Uint8Array(await answer.arrayBuffer())).toEqual(bytes);
+  });
+
   test("the same value under the same job is the same object", async () => {
     const { payloads } = world();
     expect(await payloads.put(job, "[1]")).toEqual(await payloads.put(job, "[1]"));
