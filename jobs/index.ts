@@ -1,10 +1,11 @@
 import { registry } from "../core/engine/job-type.ts";
+import { audit } from "./audit/audit.ts";
 import { council } from "./council/council.ts";
 import { projection } from "./projection/projection.ts";
 import { stability } from "./translation/stability.ts";
 import { translation } from "./translation/translation.ts";
 
 /** Every kind of work that this deployment knows. */
-export const jobTypes = [council, projection, translation, stability];
+export const jobTypes = [council, projection, translation, stability, audit];
 
 export const jobs = registry(jobTypes);

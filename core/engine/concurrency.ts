@@ -4,7 +4,7 @@ import { Unavailable } from "../protocol/error.ts";
 import type { Entry } from "../protocol/event.ts";
 import type { JobRecord } from "../protocol/job.ts";
 import type { Services } from "../services.ts";
-import type { Pool } from "../slots/slots.ts";
+import type { Pool, Waiting } from "../slots/slots.ts";
 import { tenantPartition } from "../table.ts";
 import type { Logger } from "./context.ts";
 import type { AnyJobType } from "./job-type.ts";
@@ -61,8 +61,7 @@ export async function takeSlots(
   async function takeOrWait(pool: Pool): Promise<boolean> {
     const until = now() + settings.slotMs;
     if (await slots.take(pool, by, until)) return true;
-    const { tenant, jobId, lane, createdAt } = job;
-    const place = { tenant, jobId, lane, createdAt };
+    const place = placeOf(job);
     await slots.enter(pool, place);
     // A slot that came free before this one stood in the line has woken nobody.
     if (!(await slots.take(pool, by, until))) return false;
@@ -81,6 +80,24 @@ export async function takeSlots(
       }
     }
   }
+}
+
+/** How many jobs are served up to this one, itself included; undefined when it waits for no slot. */
+export async function placeInLine(
+  services: Pick<Services, "slots" | "payloads" | "settings">,
+  job: JobRecord,
+  jobType: AnyJobType | undefined,
+  entries: Entry[],
+  logger: Logger,
+): Promise<number | undefined> {
+  const pools = await poolsOf(services, job, jobType, entries, logger);
+  const places = await Promise.all(pools.map((pool) => services.slots.position(pool, placeOf(job))));
+  // It stands in one line at a time.
+  return places.find((place) => place !== undefined);
+}
+
+function placeOf({ tenant, jobId, lane, createdAt }: JobRecord): Waiting {
+  return { tenant, jobId, lane, createdAt };
 }
 
 async function release(

@@ -41,7 +41,8 @@ function fitting(given: JsonObject, root: JsonObject, filling: Filling, about: L
         return best.map((answer) => inner(items, answer));
       }
       const length = typeof schema.minItems === "number" ? Math.max(1, schema.minItems) : 1;
-      return Array.from({ length }, () => inner(items));
+      if (length === 1) return [inner(items)];
+      return Array.from({ length }, (_, turn) => inner(inTurn(resolve(items, root), turn)));
     }
     case "integer":
     case "number": {
@@ -56,6 +57,15 @@ function fitting(given: JsonObject, root: JsonObject, filling: Filling, about: L
     default:
       return remark(words, random).slice(0, Number(schema.maxLength ?? 2_000));
   }
+}
+
+/** The items of a list are told apart by what they name first: of a few names that one, another for each. */
+function inTurn(items: JsonObject, turn: number): JsonObject {
+  if (Array.isArray(items.enum)) return { ...items, enum: [items.enum[turn % items.enum.length]!] };
+  const properties = Object.entries((items.properties ?? {}) as Record<string, JsonObject>);
+  const about = properties.find(([, { enum: choices }]) => Array.isArray(choices));
+  if (!about) return items;
+  return { ...items, properties: { ...Object.fromEntries(properties), [about[0]]: inTurn(about[1], turn) } };
 }
 
 /** What an object says about one answer, for the usual words of evaluations. */

@@ -102,6 +102,26 @@ export function dynamoSlots(
       await call(() => client.send(new DeleteCommand({ TableName: name, Key: placeOf(pool, job) })));
     },
 
+    async position(pool, job) {
+      const own = placeOf(pool, job);
+      const pages = queryPages(
+        { client, name, call },
+        {
+          ConsistentRead: true,
+          KeyConditionExpression: "pk = :pk AND sk BETWEEN :first AND :own",
+          ExpressionAttributeValues: { ":pk": own.pk, ":first": "W#", ":own": own.sk },
+          ProjectionExpression: "sk",
+        },
+      );
+      let count = 0;
+      let last: unknown;
+      for await (const items of pages) {
+        count += items.length;
+        last = items.at(-1)?.sk ?? last;
+      }
+      return last === own.sk ? count : undefined;
+    },
+
     async next(pool) {
       const pages = queryPages(
         { client, name, call },

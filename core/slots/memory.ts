@@ -37,6 +37,10 @@ export function memorySlots({ now }: Pick<Services, "now">): Slots {
       const known = find(pool);
       known.line = known.line.filter((other) => !isSame(job)(other));
     },
+    async position(pool, job) {
+      const place = find(pool).line.findIndex(isSame(job));
+      return place === -1 ? undefined : place + 1;
+    },
     async next(pool) {
       return find(pool).line.shift();
     },

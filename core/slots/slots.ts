@@ -26,6 +26,8 @@ export interface Slots {
   /** Puts a job in the line, which is in the order of age. Once, however often it is put. */
   enter(pool: Pool, job: Waiting): Promise<void>;
   leave(pool: Pool, job: Waiting): Promise<void>;
+  /** @returns 1 for the first in the line; undefined for a job that is not in it. */
+  position(pool: Pool, job: Waiting): Promise<number | undefined>;
   /** Takes the first job out of the line. Of several callers each is given another. */
   next(pool: Pool): Promise<Waiting | undefined>;
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Context, Hono } from "hono";
+import { accepts } from "hono/accepts";
 import { cors } from "hono/cors";
 import { parse } from "../../core/engine/parse.ts";
 import { type Authenticate, authenticator, type JwtSettings } from "../../core/keys/authenticate.ts";
@@ -12,9 +13,10 @@ import {
   Unauthorized,
   Unavailable,
 } from "../../core/protocol/error.ts";
+import { secondsToWait, waitedFor } from "./accept.ts";
 import { readBody } from "./body.ts";
 import { MethodNotAllowed, problemOf } from "./problem.ts";
-import { type AnyRoute, type Door, pathsOf, SeeOther } from "./route.ts";
+import { type AnyRoute, type Door, pathsOf, Reply, SeeOther, submitsJob } from "./route.ts";
 import { routes } from "./routes.ts";
 
 type Environment = {
@@ -54,9 +56,9 @@ export function app(door: Door, access: { allowedOrigins: string[]; jwt?: JwtSet
   http.use(
     cors({
       origin: access.allowedOrigins,
-      allowMethods: ["GET", "POST", "PATCH", "DELETE"],
-      allowHeaders: ["Authorization", "Content-Type", "Idempotency-Key"],
-      exposeHeaders: ["X-Request-Id", "Idempotent-Replayed", "Retry-After"],
+      allowMethods: ["GET", "POST", "PUT", "PATCH", "DELETE"],
+      allowHeaders: ["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Prefer"],
+      exposeHeaders: ["ETag", "X-Request-Id", "Idempotent-Replayed", "Preference-Applied", "Retry-After"],
       maxAge: 600,
     }),
   );
@@ -98,11 +100,24 @@ function mount(
         query: route.query ? parse(route.query, c.req.query()) : undefined,
         body: route.body ? parse(route.body, await readBody(c.req.raw, door.services.settings)) : undefined,
         idempotencyKey: route.idempotent ? idempotencyKey(c.req.header("idempotency-key")) : undefined,
+        ifMatch: route.conditional ? c.req.header("if-match") : undefined,
+        preferred: (supports) => accepts(c, { header: "Accept", supports, default: supports[0] }),
         setHeader: (name, value) => c.header(name, value),
       },
       door,
     );
     if (answer instanceof SeeOther) return c.redirect(answer.url, 303);
+    if (answer instanceof Reply) {
+      const { status, contentType, body } = answer;
+      const text = typeof body === "string" ? body : JSON.stringify(body);
+      return c.body(text, status, { "Content-Type": contentType });
+    }
+    const waitSeconds = submitsJob(route) ? secondsToWait(c.req.header("prefer")) : 0;
+    const job = await waitedFor(door, principal.tenant, answer, waitSeconds);
+    if (job) {
+      c.header("Preference-Applied", `wait=${waitSeconds}`);
+      return c.body(JSON.stringify(job), 200, { "Content-Type": "application/json" });
+    }
     return c.body(JSON.stringify(answer), route.answer.status, { "Content-Type": "application/json" });
   });
 }

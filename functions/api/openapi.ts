@@ -1,6 +1,11 @@
 import { writeFileSync } from "node:fs";
 import * as z from "zod";
-import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from "zod-openapi";
+import {
+  createDocument,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiPathsObject,
+  type ZodOpenApiResponsesObject,
+} from "zod-openapi";
 import { type AnyRoute, pathsOf } from "./route.ts";
 import { routes } from "./routes.ts";
 import { problem } from "./schemas.ts";
@@ -12,7 +17,7 @@ const idempotencyKey = z.object({
 });
 
 function operation(route: AnyRoute, path: string): ZodOpenApiOperationObject {
-  const { params, query, body, answer } = route;
+  const { params, query, body } = route;
   const failures = { content: { "application/problem+json": { schema: problem } } };
   return {
     operationId: `${route.method}${path
@@ -37,10 +42,7 @@ function operation(route: AnyRoute, path: string): ZodOpenApiOperationObject {
         }
       : {}),
     responses: {
-      [answer.status]: {
-        description: answer.description,
-        content: { "application/json": { schema: answer.schema } },
-      },
+      ...responses(route),
       ...(route.redirects
         ? {
             303: {
@@ -51,6 +53,18 @@ function operation(route: AnyRoute, path: string): ZodOpenApiOperationObject {
       default: { description: "A problem, with a stable `code`", ...failures },
     },
   };
+}
+
+/** By status; answers that share one are told apart by their content type. */
+function responses({ answer, replies = [] }: AnyRoute): ZodOpenApiResponsesObject {
+  const all = [{ ...answer, contentType: "application/json" }, ...replies];
+  return Object.fromEntries(
+    all.map(({ status, description }) => {
+      const same = all.filter((other) => other.status === status);
+      const content = Object.fromEntries(same.map(({ contentType, schema }) => [contentType, { schema }]));
+      return [status, { description, content }];
+    }),
+  );
 }
 
 /** The OpenAPI document of the routes: from the same schemas that read requests. */

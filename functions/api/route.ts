@@ -23,6 +23,10 @@ export type Call<P, Q, B> = {
   query: Q;
   body: B;
   idempotencyKey?: string;
+  /** The version that the request is meant for, as the header has it. */
+  ifMatch?: string;
+  /** The one of these content types that the caller would rather have; the first if it does not say. */
+  preferred(contentTypes: [string, ...string[]]): string;
   setHeader(name: string, value: string): void;
 };
 
@@ -34,6 +38,19 @@ export class SeeOther {
   }
 }
 
+/** Instead of the route's usual answer: one of those that it declares beside it. */
+export class Reply {
+  readonly status: 200 | 202;
+  readonly contentType: string;
+  readonly body: unknown;
+  /** @param body - a text for any other type than JSON. */
+  constructor(status: 200 | 202, contentType: string, body: unknown) {
+    this.status = status;
+    this.contentType = contentType;
+    this.body = body;
+  }
+}
+
 /** `open` to anybody, to any `known` caller, or to those with a scope. */
 type Access = "open" | "known" | Scope;
 
@@ -42,7 +59,7 @@ type Access = "open" | "known" | Scope;
  * Paths are written as OpenAPI writes them: `/api/jobs/{id}`.
  */
 export type Route<P = unknown, Q = unknown, B = unknown> = {
-  method: "get" | "post" | "patch" | "delete";
+  method: "get" | "post" | "put" | "patch" | "delete";
   path: string;
   /** Other paths that mean the same, kept for clients that know them. */
   aliases?: string[];
@@ -53,9 +70,13 @@ export type Route<P = unknown, Q = unknown, B = unknown> = {
   body?: z.ZodType<B>;
   /** Accepts an `Idempotency-Key` header. */
   idempotent?: boolean;
+  /** Accepts an `If-Match` header. */
+  conditional?: boolean;
   /** May answer with a `SeeOther`. */
   redirects?: boolean;
   answer: { status: 200 | 201 | 202; description: string; schema: z.ZodType };
+  /** What a `Reply` may be. */
+  replies?: { status: 200 | 202; description: string; contentType: string; schema: z.ZodType }[];
   handle(call: Call<P, Q, B>, door: Door): Promise<unknown>;
 };
 
@@ -67,10 +88,15 @@ export type AnyRoute = Route<any, any, any>;
 export function route<P = undefined, Q = undefined, B = undefined, A = unknown>(
   declared: Omit<Route<P, Q, B>, "answer" | "handle"> & {
     answer: { status: 200 | 201 | 202; description: string; schema: z.ZodType<A> };
-    handle(call: Call<P, Q, B>, door: Door): Promise<NoInfer<A> | SeeOther>;
+    handle(call: Call<P, Q, B>, door: Door): Promise<NoInfer<A> | SeeOther | Reply>;
   },
 ): AnyRoute {
   return declared;
+}
+
+/** What takes an idempotency key and answers 202 has accepted a job, and with `Prefer: wait` it waits for its end. */
+export function submitsJob({ idempotent, answer }: AnyRoute): boolean {
+  return idempotent === true && answer.status === 202;
 }
 
 export function pathsOf(route: AnyRoute): string[] {

@@ -8,6 +8,7 @@ import { projectionRoutes } from "./projection-routes.ts";
 import type { AnyRoute } from "./route.ts";
 import { scheduleRoutes } from "./schedule-routes.ts";
 import { translationRoutes } from "./translation-routes.ts";
+import { workflowRoutes } from "./workflow-routes.ts";
 
 /** Everything that the HTTP API can be asked: mounted by app.ts, documented by openapi.ts. */
 export const routes: AnyRoute[] = [
@@ -20,4 +21,5 @@ export const routes: AnyRoute[] = [
   ...scheduleRoutes,
   ...projectionRoutes,
   ...translationRoutes,
+  ...workflowRoutes,
 ];

@@ -27,8 +27,9 @@ describe("the OpenAPI document", () => {
       for (const path of pathsOf(route)) {
         const operation = paths[path][route.method];
         const redirect = route.redirects ? ["303"] : [];
-        const statuses = [String(route.answer.status), ...redirect, "default"];
-        expect(Object.keys(operation.responses)).toEqual(statuses);
+        const replies = (route.replies ?? []).map(({ status }) => String(status));
+        const statuses = new Set([String(route.answer.status), ...replies, ...redirect, "default"]);
+        expect(Object.keys(operation.responses)).toEqual([...statuses]);
         const scopes = route.access === "known" ? [] : [route.access];
         expect(operation.security).toEqual(route.access === "open" ? [] : [{ bearer: scopes }]);
         const named = (operation.parameters ?? [])
