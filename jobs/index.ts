@@ -1,11 +1,23 @@
 import { registry } from "../core/engine/job-type.ts";
 import { audit } from "./audit/audit.ts";
+import { generateField } from "./configuration/generate-field.ts";
+import { systemPrompt } from "./configuration/system-prompt.ts";
 import { council } from "./council/council.ts";
+import { generation } from "./generation/generation.ts";
 import { projection } from "./projection/projection.ts";
 import { stability } from "./translation/stability.ts";
 import { translation } from "./translation/translation.ts";
 
 /** Every kind of work that this deployment knows. */
-export const jobTypes = [council, projection, translation, stability, audit];
+export const jobTypes = [
+  council,
+  projection,
+  translation,
+  stability,
+  generateField,
+  systemPrompt,
+  audit,
+  generation,
+];
 
 export const jobs = registry(jobTypes);

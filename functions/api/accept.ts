@@ -1,4 +1,8 @@
+import { successor } from "../../core/engine/children.ts";
+import { readJob } from "../../core/engine/job-reading.ts";
 import { type SubmitRequest, type Submitted, submit } from "../../core/engine/submit.ts";
+import { isTerminal, type JobKey, type JobRecord } from "../../core/protocol/job.ts";
+import type { JobView } from "../../core/protocol/wire.ts";
 import type { Call, Door } from "./route.ts";
 
 type AnyCall = Call<unknown, unknown, unknown>;
@@ -39,4 +43,48 @@ export function accepted(
       },
     },
   };
+}
+
+/** An HTTP API of AWS answers within half a minute or not at all. */
+const longestWaitSeconds = 25;
+const firstPauseMs = 50;
+const longestPauseMs = 500;
+
+/**
+ * How long a caller wants to wait for the end of what it asks for. What cannot be read is no wish.
+ * @param prefer - the header, e.g. `respond-async, wait=10`.
+ * @see RFC 7240
+ */
+export function secondsToWait(prefer: string | undefined): number {
+  const wait = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})"?\s*(?:$|[,;])/i.exec(prefer ?? "")?.[1];
+  return Math.min(Number(wait ?? 0), longestWaitSeconds);
+}
+
+/** @returns the job, or the one that has carried it on, if it ends in time. */
+export async function ended(
+  { services }: Door,
+  key: JobKey,
+  withinSeconds: number,
+): Promise<JobRecord | undefined> {
+  const leftMs = withinSeconds * 1000;
+  for (let waited = 0, pause = firstPauseMs; ; pause = Math.min(pause * 2, longestPauseMs)) {
+    const job = await successor(services, key);
+    if (job && isTerminal(job.status)) return job;
+    if (waited >= leftMs) return undefined;
+    await services.sleep(Math.min(pause, leftMs - waited));
+    waited += pause;
+  }
+}
+
+/** The job of an answer, once it has ended; undefined if it does not end in time. */
+export async function waitedFor(
+  door: Door,
+  tenant: string,
+  accepted: unknown,
+  withinSeconds: number,
+): Promise<JobView | undefined> {
+  if (withinSeconds === 0) return undefined;
+  const { job_id: jobId } = accepted as { job_id: string };
+  const job = await ended(door, { tenant, jobId }, withinSeconds);
+  return job && readJob(door.services, job);
 }

@@ -6,15 +6,40 @@ import {
   type ZodOpenApiPathsObject,
   type ZodOpenApiResponsesObject,
 } from "zod-openapi";
-import { type AnyRoute, pathsOf } from "./route.ts";
+import { type AnyRoute, pathsOf, submitsJob } from "./route.ts";
 import { routes } from "./routes.ts";
-import { problem } from "./schemas.ts";
+import { job, problem } from "./schemas.ts";
 
 const idempotencyKey = z.object({
   "Idempotency-Key": z.string().max(200).optional().meta({
     description: "The same key and body give the same job, another body 422",
   }),
 });
+
+const prefer = z.object({
+  Prefer: z.string().max(200).optional().meta({
+    description:
+      "`wait=10` holds the answer back for so many seconds, 25 at most, in case that the job ends by then",
+  }),
+});
+
+const ifMatch = z.object({
+  "If-Match": z
+    .string()
+    .max(200)
+    .optional()
+    .meta({ description: "The version that the change is meant for" }),
+});
+
+/** What is sent beside the body. */
+function headersOf(route: AnyRoute): { header?: z.ZodObject } {
+  const shape = {
+    ...(route.idempotent ? idempotencyKey.shape : {}),
+    ...(submitsJob(route) ? prefer.shape : {}),
+    ...(route.conditional ? ifMatch.shape : {}),
+  };
+  return Object.keys(shape).length > 0 ? { header: z.object(shape) } : {};
+}
 
 function operation(route: AnyRoute, path: string): ZodOpenApiOperationObject {
   const { params, query, body } = route;
@@ -31,7 +56,7 @@ function operation(route: AnyRoute, path: string): ZodOpenApiOperationObject {
     requestParams: {
       ...(params ? { path: params as z.ZodObject } : {}),
       ...(query ? { query: query as z.ZodObject } : {}),
-      ...(route.idempotent ? { header: idempotencyKey } : {}),
+      ...headersOf(route),
     },
     ...(body
       ? {
@@ -56,8 +81,19 @@ function operation(route: AnyRoute, path: string): ZodOpenApiOperationObject {
 }
 
 /** By status; answers that share one are told apart by their content type. */
-function responses({ answer, replies = [] }: AnyRoute): ZodOpenApiResponsesObject {
-  const all = [{ ...answer, contentType: "application/json" }, ...replies];
+function responses(route: AnyRoute): ZodOpenApiResponsesObject {
+  const { answer, replies = [] } = route;
+  const contentType = "application/json";
+  const waited = {
+    status: 200,
+    description: "With `Prefer: wait`: the job, if it has ended in time",
+    schema: job,
+  };
+  const all = [
+    { ...answer, contentType },
+    ...(submitsJob(route) ? [{ ...waited, contentType }] : []),
+    ...replies,
+  ];
   return Object.fromEntries(
     all.map(({ status, description }) => {
       const same = all.filter((other) => other.status === status);

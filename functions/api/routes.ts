@@ -1,5 +1,6 @@
 import { accessRoutes } from "./access-routes.ts";
 import { callbackRoutes } from "./callback-routes.ts";
+import { configurationRoutes } from "./configuration-routes.ts";
 import { conversationRoutes } from "./conversation-routes.ts";
 import { jobRoutes } from "./job-routes.ts";
 import { lifecycleRoutes } from "./lifecycle-routes.ts";
@@ -21,5 +22,6 @@ export const routes: AnyRoute[] = [
   ...scheduleRoutes,
   ...projectionRoutes,
   ...translationRoutes,
+  ...configurationRoutes,
   ...workflowRoutes,
 ];

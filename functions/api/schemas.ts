@@ -9,7 +9,7 @@ import { overlapPolicies } from "../../core/schedules/schedule.ts";
 
 /** Anything JSON can say. What it must be is up to the job type. */
 export const json = z.custom<Json>().meta({ description: "Any JSON value" });
-const moment = z.string().meta({ format: "date-time", description: "ISO 8601, ends in Z" });
+export const moment = z.string().meta({ format: "date-time", description: "ISO 8601, ends in Z" });
 /** A moment as a caller gives it. */
 const given = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text));
 const id = z.string().regex(idPattern);
@@ -64,7 +64,7 @@ const progress = z
   })
   .meta({ id: "Progress" });
 
-const status = z.enum(jobStatuses).meta({ id: "JobStatus" });
+export const status = z.enum(jobStatuses).meta({ id: "JobStatus" });
 const payloadRef = z.object({ key: z.string(), bytes: z.number(), sha256: z.string() });
 
 const budget = z

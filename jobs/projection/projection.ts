@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { defineJob } from "../../core/engine/job-type.ts";
 import { iso } from "../../core/protocol/wire.ts";
+import { chosen } from "../configuration/attributes.ts";
 import { writeText } from "../shared/ask-model.ts";
 import { modelFields, modelsOf, withModels } from "../shared/models.ts";
 import { fenceFor } from "../shared/quoting.ts";
@@ -16,7 +17,7 @@ function named<T extends string>(presets: Record<T, { description: string }>, ot
   return z
     .enum(names)
     .optional()
-    .meta({ description: `Default: ${otherwise}. ${known.join(". ")}` });
+    .meta({ description: `Default: as configured, else ${otherwise}. ${known.join(". ")}` });
 }
 
 export const projectionInput = z
@@ -98,21 +99,21 @@ export const projection = defineJob<Input, Result>({
   title: () => "Creating allegorical projection",
   description: ({ narrative }) => narrative.slice(0, 50),
 
-  async run(ctx, input) {
+  async run(ctx, input, { configuration }) {
     const show = stagesOf(ctx, stages);
-    const { persona = defaults.persona, namespace = defaults.namespace, style = defaults.style } = input;
-
-    show("configuration", `Persona ${persona}, namespace ${namespace}, style ${style}`);
-    const setting = await ctx.step(
-      "configuration",
-      async (): Promise<Setting> => ({
-        persona: { name: persona, traits: personas[persona] },
-        namespace: { name: namespace, traits: namespaces[namespace] },
-        style: { name: style, traits: styles[style] },
-      }),
-    );
+    show("configuration", "Reading persona, namespace and style");
+    const setting = await ctx.step("configuration", async (): Promise<Setting> => {
+      const { tenant } = ctx.job;
+      const [persona, namespace, style] = await Promise.all([
+        chosen(configuration, tenant, "persona", input.persona),
+        chosen(configuration, tenant, "namespace", input.namespace),
+        chosen(configuration, tenant, "language_style", input.style),
+      ]);
+      return { persona, namespace, style };
+    });
+    const [persona, namespace, style] = [setting.persona.name, setting.namespace.name, setting.style.name];
     const models = modelsOf(input);
-    show("models", `${models[0]} is going to write`);
+    show("models", `${models[0]} is going to write as ${persona}, in ${namespace}, in the style ${style}`);
     await ctx.step("models", async () => models);
 
     const { narrative } = input;

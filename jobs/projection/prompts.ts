@@ -1,25 +1,13 @@
+import { sheet, type Traits } from "../configuration/attributes.ts";
 import { quote, quotedAsData } from "../shared/quoting.ts";
-import type { Namespace, Persona, Style } from "./presets.ts";
+
+type Chosen = { name: string; traits: Traits };
 
 /** Whom, where and how: a preset, or what a tenant has made of it. */
-export type Setting = {
-  persona: { name: string; traits: Persona | Record<string, unknown> };
-  namespace: { name: string; traits: Namespace | Record<string, unknown> };
-  style: { name: string; traits: Style | Record<string, unknown> };
-};
+export type Setting = { persona: Chosen; namespace: Chosen; style: Chosen };
 
 export const phases = ["deconstruct", "map", "reconstruct", "stylize", "reflect"] as const;
 export type Phase = (typeof phases)[number];
-
-/** `deep_blue` and `["a", "b"]` as people read them. */
-function sheet(traits: object): string {
-  return Object.entries(traits)
-    .filter(([, value]) => value !== "" && !(Array.isArray(value) && value.length === 0))
-    .map(
-      ([name, value]) => `- ${name.replaceAll("_", " ")}: ${Array.isArray(value) ? value.join("; ") : value}`,
-    )
-    .join("\n");
-}
 
 /**
  * What a phase is asked. Each works on the text that the phase before it has made; the reflection sees the original
@@ -46,24 +34,24 @@ export function promptFor(
         `Carry these elements over into the world "${namespace.name}". Give every person, every action and every ` +
           "institution one concrete counterpart there, and say which stands for which. Relations, the order of events and " +
           "what is at stake stay as they are.",
-        `The world:\n${sheet(namespace.traits)}`,
         data,
+        quote("world", fence, sheet(namespace.traits)),
         quote("elements", fence, before),
       ].join("\n\n");
     case "reconstruct":
       return [
         "Tell the story again as an allegory in its new world: the same story, event by event, with the counterparts " +
           `below in the place of the originals, in the voice of "${persona.name}". Write the story only.`,
-        `The voice:\n${sheet(persona.traits)}`,
         data,
+        quote("voice", fence, sheet(persona.traits)),
         quote("mapping", fence, before),
       ].join("\n\n");
     case "stylize":
       return [
         `Reword this story in the style "${style.name}". Change tone, rhythm and choice of words; change neither what ` +
           "happens nor who does it. Write the story only.",
-        `The style:\n${sheet(style.traits)}`,
         data,
+        quote("style", fence, sheet(style.traits)),
         quote("story", fence, before),
       ].join("\n\n");
     case "reflect":

@@ -66,7 +66,7 @@ inBothWorlds((world) => {
 
   test("what would not fit into the table is refused", async () => {
     const { configuration, newId } = world();
-    const noise = randomBytes(400_000).toString("base64");
+    const noise = randomBytes(500_000).toString("base64");
     await expect(configuration.put(record(newId(), 1, noise))).rejects.toMatchObject({ code: "too_large" });
   });
 });

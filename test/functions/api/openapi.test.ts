@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { openApiDocument } from "../../../functions/api/openapi.ts";
-import { pathsOf } from "../../../functions/api/route.ts";
+import { pathsOf, submitsJob } from "../../../functions/api/route.ts";
 import { routes } from "../../../functions/api/routes.ts";
 import { door } from "./door.ts";
 
@@ -28,8 +28,23 @@ describe("the OpenAPI document", () => {
         const operation = paths[path][route.method];
         const redirect = route.redirects ? ["303"] : [];
         const replies = (route.replies ?? []).map(({ status }) => String(status));
-        const statuses = new Set([String(route.answer.status), ...replies, ...redirect, "default"]);
-        expect(Object.keys(operation.responses)).toEqual([...statuses]);
+        const waited = submitsJob(route) ? ["200"] : [];
+        const statuses = new Set([
+          String(route.answer.status),
+          ...replies,
+          ...redirect,
+          ...waited,
+          "default",
+        ]);
+        expect(Object.keys(operation.responses)).toEqual([...statuses].sort());
+        const headers = (operation.parameters ?? []).filter(
+          (parameter: { in: string }) => parameter.in === "header",
+        );
+        expect(headers.map(({ name }: { name: string }) => name)).toEqual([
+          ...(route.idempotent ? ["Idempotency-Key"] : []),
+          ...(submitsJob(route) ? ["Prefer"] : []),
+          ...(route.conditional ? ["If-Match"] : []),
+        ]);
         const scopes = route.access === "known" ? [] : [route.access];
         expect(operation.security).toEqual(route.access === "open" ? [] : [{ bearer: scopes }]);
         const named = (operation.parameters ?? [])
