@@ -51,7 +51,7 @@ export async function completeCallback(
   const known = await currentJob(services, key);
   if (!known) throw unknown(callbackId);
   const asked = openCallback(known, callbackId);
-  if (asked?.ask && !asked.decided && "result" in answer) check(asked.ask, answer.result, by);
+  if (asked?.ask && !asked.decided) check(asked.ask, answer, by);
   const told = await toldOf(services, key, answer);
 
   const signalled = await signal(services, key, by, (job) => {
@@ -100,9 +100,11 @@ function openCallback(job: JobRecord, callbackId: string): OpenCallback | undefi
 }
 
 /** Who may answer, and what an answer looks like. */
-function check(ask: Ask, result: Json, by: string): void {
+function check(ask: Ask, answer: Answer, by: string): void {
   if (ask.answerers && !ask.answerers.includes(by))
     throw new Forbidden("This question is for somebody else to answer");
+  if ("failure" in answer) return;
+  const { result } = answer;
   parse(z.fromJSONSchema(ask.schema as Parameters<typeof z.fromJSONSchema>[0]), result, ["result"]);
 }
 

@@ -386,11 +386,14 @@ describe("a question to a person", () => {
     expect(await job.result(key)).toEqual({ approved: true });
   });
 
-  test("may be for some only", async () => {
+  test("may be for some only, who alone may also refuse it", async () => {
     const job = question({ answerers: ["ben"] });
     const key = await job.submit();
     await parked(job, key);
     await expect(job.answer(key, { approved: true })).rejects.toThrow(Forbidden);
+    const { id } = (await job.job(key)).callbacks![0]!;
+    const refusal = { failure: { code: "no", message: "Not by me" } };
+    await expect(completeCallback(job.services, key, id, refusal, "ann")).rejects.toThrow(Forbidden);
     await job.answer(key, { approved: false }, "ben");
     await job.toEnd(key);
     expect(await job.result(key)).toEqual({ approved: false });
