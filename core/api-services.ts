@@ -3,14 +3,16 @@ import { env, required } from "./config.ts";
 import { deploymentOf } from "./models/deployment.ts";
 import { once } from "./once.ts";
 import type { Payloads } from "./payloads/payloads.ts";
-import type { Services } from "./services.ts";
+import type { Services, WorkersOwn } from "./services.ts";
+import { signingSecrets } from "./signing.ts";
 
 /** What the api uses. In a module of its own, so that the functions that need less do not carry S3 along. */
-export function apiServices(environment: NodeJS.ProcessEnv): Omit<Services, "sockets" | "model"> {
+export function apiServices(environment: NodeJS.ProcessEnv): Omit<Services, "sockets" | WorkersOwn> {
   return {
     ...sweeperServices(environment),
     payloads: latePayloads(required(environment, env.bucket)),
     deployment: deploymentOf(environment),
+    signing: signingSecrets(environment),
   };
 }
 

@@ -19,8 +19,25 @@ export const env = {
   openaiApiKey: "OPENAI_API_KEY",
   anthropicBaseUrl: "ANTHROPIC_BASE_URL",
   anthropicApiKey: "ANTHROPIC_API_KEY",
+  googleBaseUrl: "GOOGLE_BASE_URL",
+  googleApiKey: "GOOGLE_API_KEY",
   /** Overrides the regional Bedrock endpoint, for tests. */
   bedrockBaseUrl: "BEDROCK_BASE_URL",
+  videoModel: "VIDEO_MODEL",
+  /** The job type that answers messages that name none. */
+  messageType: "MESSAGE_TYPE",
+  /** Hosts that jobs of the type `operation` may call, separated by commas; without it none. See core/egress.ts. */
+  operationHosts: "OPERATION_HOSTS",
+  /** Headers that these hosts are sent besides, as JSON by host: `{"api.example.com": {"authorization": "Bearer ..."}}`. */
+  operationHeaders: "OPERATION_HEADERS",
+  /** Hosts that webhooks may be sent to; without it any public one. */
+  webhookHosts: "WEBHOOK_HOSTS",
+  /** Signs callback addresses and webhooks: at least 32 characters. Several, separated by commas, while one is replaced by the one before it. */
+  signingSecret: "SIGNING_SECRET",
+  /** Name of an SSM SecureString with the same. */
+  signingSecretParameter: "SIGNING_SECRET_PARAMETER",
+  /** Where the HTTP API is, for addresses that are given to others. */
+  apiUrl: "API_URL",
   /** Name of an SSM SecureString with the provider keys, `{"openai": "...", "anthropic": "..."}`. */
   providerKeysParameter: "PROVIDER_KEYS_PARAMETER",
   /** JSON of prices that come before those of the price table. */
@@ -150,4 +167,12 @@ export function queueUrls(environment: NodeJS.ProcessEnv): Record<Lane, string> 
     Lane,
     string
   >;
+}
+
+/** The entries of a setting that holds several, separated by commas. */
+export function listOf(setting: string | undefined): string[] {
+  return (setting ?? "")
+    .split(",")
+    .map((entry) => entry.trim())
+    .filter(Boolean);
 }

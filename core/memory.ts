@@ -1,9 +1,11 @@
 import { settings } from "./config.ts";
 import { memoryConfiguration } from "./configuration/memory.ts";
 import { type MemoryConversations, memoryConversations } from "./conversations/memory.ts";
+import { egress, webhookLimits } from "./egress.ts";
 import type { StreamRecord } from "./journal/items.ts";
 import { memoryJournal } from "./journal/memory.ts";
 import { memoryKeys } from "./keys/memory.ts";
+import { operations } from "./operations/operations.ts";
 import { type MemoryPayloads, memoryPayloads } from "./payloads/memory.ts";
 import { type MemoryQueue, memoryQueue } from "./queue/memory.ts";
 import { memorySchedules } from "./schedules/memory.ts";
@@ -40,6 +42,10 @@ export function memoryServices(overrides: MemoryOverrides): MemoryServices {
       titleModel: "mock:ada",
       workModels: ["mock:ada", "mock:blaise"],
       mockFallback: false,
+      videoModel: "mock:video",
+      messageType: "council",
+      operationHosts: [],
+      webhookHosts: [],
     },
     now: Date.now,
     newId: countedIds(),
@@ -58,9 +64,23 @@ export function memoryServices(overrides: MemoryOverrides): MemoryServices {
     configuration: memoryConfiguration(),
     slots: memorySlots(base),
     journal: memoryJournal({ ...base, conversations, watches }, onRecord),
+    ...memoryOutside(base),
     ...base,
     conversations,
     watches,
+  };
+}
+
+/** What lies beyond the cloud: mock operations, and addresses only where a test has some of its own. */
+export function memoryOutside({
+  now,
+  deployment,
+}: Pick<Services, "now" | "deployment">): Pick<Services, "operations" | "webhooks" | "signing" | "apiUrl"> {
+  return {
+    operations: operations({ OPERATION_HOSTS: deployment.operationHosts.join(",") }, { now }),
+    webhooks: egress(deployment.webhookHosts, webhookLimits),
+    signing: async () => ["a signing secret for tests, and for nothing else"],
+    apiUrl: "https://api.test",
   };
 }
 

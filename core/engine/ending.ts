@@ -5,12 +5,13 @@ import { failureOf, Unavailable } from "../protocol/error.ts";
 import type { Entry, JobEvent } from "../protocol/event.ts";
 import type { Failure, JobKey, JobRecord } from "../protocol/job.ts";
 import type { Json, JsonObject } from "../protocol/json.ts";
-import type { Services } from "../services.ts";
 import { recordable } from "./attempt.ts";
+import { callOff } from "./call-off.ts";
 import { answerParent, cancelChildren } from "./children.ts";
 import { wakeDependents } from "./dependencies.ts";
-import type { AnyJobType } from "./job-type.ts";
+import type { AnyJobType, Jobs } from "./job-type.ts";
 import { patiently } from "./patience.ts";
+import type { SubmitServices } from "./submit.ts";
 import { wake } from "./wake.ts";
 
 export type HowItEnds =
@@ -19,11 +20,6 @@ export type HowItEnds =
   | { end: "continued"; as: { entry: Entry; head: JobRecord } }
   | { end: "failed"; failure: Failure }
   | { end: "cancelled"; by: string; reason?: string };
-
-type EndingServices = Pick<
-  Services,
-  "conversations" | "journal" | "payloads" | "queue" | "settings" | "now" | "newId" | "sleep" | "random"
->;
 
 /** The terminal event, and what is written in its transaction. */
 export type Ending = {
@@ -34,18 +30,22 @@ export type Ending = {
   handOver: () => Promise<void>;
 };
 
+/** @param happened - what goes on record together with the end. */
 export async function ending(
-  services: EndingServices,
+  services: SubmitServices,
+  jobs: Jobs,
   job: JobRecord,
-  jobType: AnyJobType | undefined,
   how: HowItEnds,
+  happened: JobEvent[],
 ): Promise<Ending> {
+  const jobType = jobs.version(job.type, job.version);
   const { conversations, now } = services;
   const { tenant, jobId, inConversation } = job;
   // The cancel is on record, so this is right whatever becomes of this worker.
   if (how.end === "cancelled") await cancelChildren(services, job);
   const told = how.end === "completed" ? answer(job, jobType, how.result) : how;
   const event = await terminalEvent(services, job, told.end === "failed" ? told : how);
+  if (event.kind !== "job.completed") await callOff(services, jobs, job, jobType, happened);
   let nextInConversation: string | undefined;
   let ended: JobRecord | undefined;
 
@@ -95,7 +95,7 @@ function unlessSilent(error: unknown): void {
   if (!(error instanceof Unavailable)) throw error;
 }
 
-async function terminalEvent(services: EndingServices, job: JobKey, how: HowItEnds): Promise<JobEvent> {
+async function terminalEvent(services: SubmitServices, job: JobKey, how: HowItEnds): Promise<JobEvent> {
   if (how.end === "failed") return { kind: "job.failed", failure: recordable(how.failure) };
   if (how.end === "cancelled") {
     const { by, reason } = how;

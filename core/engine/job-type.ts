@@ -1,13 +1,34 @@
 import type * as z from "zod";
 import type { Deployment } from "../models/deployment.ts";
-import type { JsonObject } from "../protocol/json.ts";
+import type { Json, JsonObject } from "../protocol/json.ts";
 import type { Services } from "../services.ts";
 import { batchJob, batchType } from "./batch-job.ts";
 import type { Concurrency } from "./concurrency.ts";
 import type { JobContext } from "./context.ts";
 
 /** What a job function may use besides its context. Anything that it does with these belongs into a step. */
-export type JobServices = Pick<Services, "conversations" | "configuration" | "payloads">;
+export type JobServices = Pick<
+  Services,
+  | "conversations"
+  | "configuration"
+  | "journal"
+  | "payloads"
+  | "operations"
+  | "webhooks"
+  | "signing"
+  | "apiUrl"
+  | "settings"
+  | "now"
+>;
+
+/**
+ * What has to be called off outside when a job does not complete.
+ * @param resultOf - what a step has given, if it has completed.
+ * @returns the job that does it, or undefined when there is nothing to do.
+ */
+export type CallOff = (
+  resultOf: (step: string) => Promise<Json | undefined>,
+) => Promise<{ type: string; input: JsonObject } | undefined>;
 
 /**
  * One kind of work.
@@ -36,11 +57,17 @@ export type JobType<I = unknown, R = unknown> = {
   /** What the job is about, e.g. the beginning of its text. */
   description(input: I): string;
   run(ctx: JobContext, input: I, services: JobServices): Promise<R>;
-  /**
-   * How the result reads as an assistant's message, for job types that can answer in a conversation. The user's message
-   * is the `question` of their input.
-   */
+  /** Asked when a job is cancelled or fails, without its function being run. */
+  callOff?: CallOff;
+  /** How the result reads as an assistant's message, for job types that can answer in a conversation. */
   reply?(result: R): { content: string; data: JsonObject; title?: string };
+  /** The field of the input that is the user's message. Without it `question`. */
+  message?: string & keyof I;
+  /**
+   * For types whose jobs take long: what the conversation is told at once. It does not wait for such a job, whose answer
+   * comes when it comes.
+   */
+  acknowledge?(input: I): string;
 };
 
 // A registry holds types of many inputs; each is given only what its own schema has parsed.

@@ -93,8 +93,8 @@ export class LivePass {
     this.jobs = jobs;
     this.jobType = jobs.version(job.type, job.version);
     this.options = options;
-    this.tenure = new Tenure(services, job, (by) =>
-      ending(services, this.tenure.job, this.jobType, { end: "cancelled", by }),
+    this.tenure = new Tenure(services, job, (by, past) =>
+      ending(services, jobs, this.tenure.job, { end: "cancelled", by }, past),
     );
     this.deltas = new DeltaFeed(job, services.journal);
     this.deltas.wanted = options.deltasWanted;
@@ -142,7 +142,7 @@ export class LivePass {
   /** Everything that ends a pass before the job function is asked, and the replay. */
   private async begin(entries: Entry[]): Promise<PassEnd | undefined> {
     const { services, jobType, program } = this;
-    const { settings, now, payloads, conversations, configuration } = services;
+    const { settings, now, payloads } = services;
     const { job } = this.tenure;
     if (job.cancelRequested) return this.end([], { end: "cancelled", by: job.cancelRequested.by });
     const spent = overBudget(job, entries, settings, now());
@@ -158,8 +158,10 @@ export class LivePass {
       throw new Error(`Job ${job.jobId} does not begin with job.submitted`);
     this.submitted = submitted;
     const input = await load(payloads, submitted.input);
-    program.begin((ctx) => jobType.run(ctx, input, { conversations, configuration, payloads }));
+    program.begin((ctx) => jobType.run(ctx, input, services));
     await replay(program, payloads, entries);
+    // What a replay shows has been shown, and steps may have shown more since.
+    if (job.hops > 0) program.progress = undefined;
     const diverged = divergence(program);
     if (diverged) return this.block(diverged);
     this.children = new LiveChildren(services, this.jobs, this.tenure, program, submitted.by);
@@ -512,7 +514,7 @@ export class LivePass {
   }
 
   private async end(events: JobEvent[], how: HowItEnds): Promise<PassEnd> {
-    const conclusion = await ending(this.services, this.tenure.job, this.jobType, how);
+    const conclusion = await ending(this.services, this.jobs, this.tenure.job, how, events);
     let stopped: PassEnd | undefined;
     try {
       stopped = await this.commit(events, () => ({ intents: [], finish: conclusion }));

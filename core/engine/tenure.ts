@@ -28,10 +28,14 @@ export class Tenure {
   private readonly services: TenureServices;
   private readonly by: string;
   /** How the job ends when a cancel is met on the way. */
-  private readonly cancelled: (by: string) => Promise<Ending>;
+  private readonly cancelled: (by: string, past: JobEvent[]) => Promise<Ending>;
   private signals: Entry[] = [];
 
-  constructor(services: TenureServices, job: JobRecord, cancelled: (by: string) => Promise<Ending>) {
+  constructor(
+    services: TenureServices,
+    job: JobRecord,
+    cancelled: (by: string, past: JobEvent[]) => Promise<Ending>,
+  ) {
     this.services = services;
     this.job = job;
     this.by = services.newId();
@@ -70,7 +74,7 @@ export class Tenure {
     const outcome = await append(this.services, this.job, this.by, async (job): Promise<Decision> => {
       const decision = decide(job);
       if (!job.cancelRequested || decision.events.at(-1)?.kind === "job.cancelled") return decision;
-      ending = await this.cancelled(job.cancelRequested.by);
+      ending = await this.cancelled(job.cancelRequested.by, past);
       return { events: [...past, ending.event], along: ending.along };
     });
     if (outcome.end === "overtaken") return { end: "overtaken", by: outcome.entry.by };

@@ -1,4 +1,6 @@
-import { env as names } from "../config.ts";
+import { listOf, env as names } from "../config.ts";
+import type { Allowed } from "../egress.ts";
+import type { OperationName } from "../operations/operation.ts";
 import type { ModelName } from "./model.ts";
 
 /** What a deployment chooses for jobs that do not choose themselves. */
@@ -12,6 +14,13 @@ export type Deployment = {
   workModels: ModelName[];
   /** When all of these have failed, a mock model may answer. What it answered is marked as `mock` and `degraded`. */
   mockFallback: boolean;
+  /** Who makes videos: see core/operations. */
+  videoModel: OperationName;
+  /** The job type that answers messages that name none. */
+  messageType: string;
+  /** Whom jobs may have called, and where webhooks may be sent: see core/egress.ts. */
+  operationHosts: Allowed;
+  webhookHosts: Allowed;
 };
 
 type Choice = Pick<Deployment, "councilMembers" | "councilChairmen" | "titleModel">;
@@ -83,6 +92,10 @@ export function deploymentOf(environment: NodeJS.ProcessEnv): Deployment {
     titleModel: environment[names.titleModel]?.trim() || members?.at(-1) || configured.titleModel,
     workModels: list(environment[names.workModels]) ?? councilChairmen,
     mockFallback: environment[names.mockFallback] === "true",
+    videoModel: environment[names.videoModel]?.trim() || videoModelOf(environment),
+    messageType: environment[names.messageType]?.trim() || "council",
+    operationHosts: listOf(environment[names.operationHosts]),
+    webhookHosts: listOf(environment[names.webhookHosts] || "*"),
   };
 }
 
@@ -95,6 +108,11 @@ function defaults(environment: NodeJS.ProcessEnv): Choice {
   return environment[names.settings] === "local" && !hasAwsCredentials(environment) ? mock : bedrock;
 }
 
+function videoModelOf(environment: NodeJS.ProcessEnv): OperationName {
+  if (environment[names.googleApiKey]) return "google:veo-3.1-fast-generate-preview";
+  return defaults(environment) === bedrock ? "bedrock:amazon.nova-reel-v1:1" : "mock:video";
+}
+
 /** The embedded cloud gives its functions `local` as the key of an account that does not exist. */
 function hasAwsCredentials({
   AWS_ACCESS_KEY_ID: key,
@@ -104,9 +122,6 @@ function hasAwsCredentials({
 }
 
 function list(value: string | undefined): ModelName[] | undefined {
-  const chosen = (value ?? "")
-    .split(",")
-    .map((name) => name.trim())
-    .filter(Boolean);
+  const chosen = listOf(value);
   return chosen.length > 0 ? chosen : undefined;
 }

@@ -30,6 +30,22 @@ export type Progress = {
   /** 0 to 100, never falling; 100 only when the job has completed. */
   percentage: number;
   details: string;
+  /** What somebody else is doing for the job. Absent when there is nothing, or nothing any more. */
+  operation?: OperationProgress;
+};
+
+/** How something stands that somebody else does. */
+export type OperationProgress = {
+  /** The provider's own. */
+  id: string;
+  state: "pending";
+  /** How often its provider has been asked. */
+  polls: number;
+  elapsed_seconds: number;
+  /** About so long to go. Absent where nobody knows. */
+  eta_seconds?: number;
+  /** As its provider says. */
+  percentage?: number;
 };
 
 /** What model calls consumed. `cost_usd` is absent where no price is known, never a guessed zero. */
@@ -82,6 +98,8 @@ export type InConversation = {
   conversationId: string;
   /** The position of the user's message, from 1. */
   message: number;
+  /** The conversation does not wait for it. */
+  background?: true;
 };
 
 /** What a job may consume. Checked before each step, so it is exceeded by at most what is in flight. */

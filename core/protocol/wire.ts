@@ -109,6 +109,7 @@ export function toWire(event: Recorded): EventView {
     } else if (name === "inConversation") {
       view.conversation_id = (value as { conversationId: string }).conversationId;
       view.message = (value as { message: number }).message;
+      if ((value as { background?: true }).background) view.background = true;
     } else {
       view[snake(name)] = moments.has(name) ? iso(value as Millis) : (value as Json);
     }
@@ -123,8 +124,9 @@ export function fromWire(view: EventView): Recorded {
     const of = name.replace(/_ref$/, "");
     if (stored.has(of)) event[of] = of === name ? { json: value } : { ref: value };
     else if (name === "conversation_id") {
-      event.inConversation = { conversationId: value, message: view.message };
-    } else if (name !== "message" || view.conversation_id === undefined) {
+      const { message, background } = view;
+      event.inConversation = { conversationId: value, message, ...(background ? { background } : {}) };
+    } else if ((name !== "message" && name !== "background") || view.conversation_id === undefined) {
       const key = camel(name);
       event[key] = moments.has(key) ? Date.parse(value as string) : value;
     }

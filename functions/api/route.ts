@@ -2,10 +2,10 @@ import type * as z from "zod";
 import type { Logger } from "../../core/engine/context.ts";
 import type { Jobs } from "../../core/engine/job-type.ts";
 import type { Principal, Scope } from "../../core/keys/keys.ts";
-import type { Services } from "../../core/services.ts";
+import type { Services, WorkersOwn } from "../../core/services.ts";
 
 /** The API calls no model and posts to no connection. */
-export type DoorServices = Omit<Services, "model" | "sockets" | "watches">;
+export type DoorServices = Omit<Services, WorkersOwn | "sockets" | "watches">;
 
 /** What the routes work with. */
 export type Door = {

@@ -4,9 +4,9 @@ import type { Jobs } from "../../core/engine/job-type.ts";
 import { fireDue } from "../../core/engine/schedule.ts";
 import { isTerminal, type JobKey } from "../../core/protocol/job.ts";
 import { parseWakeUp } from "../../core/queue/queue.ts";
-import type { Services } from "../../core/services.ts";
+import type { Services, WorkersOwn } from "../../core/services.ts";
 
-type SweeperServices = Omit<Services, "model" | "sockets" | "watches" | "keys">;
+type SweeperServices = Omit<Services, WorkersOwn | "sockets" | "watches" | "keys">;
 
 const jobsPerPage = 200;
 const schedulesPerPage = 50;

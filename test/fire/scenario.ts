@@ -10,6 +10,8 @@ import { connection, tableServices } from "../../core/aws-services.ts";
 import { env, type Settings, settings } from "../../core/config.ts";
 import { place } from "../../core/engine/place.ts";
 import { authenticator } from "../../core/keys/authenticate.ts";
+import { memoryOutside } from "../../core/memory.ts";
+import { deploymentOf } from "../../core/models/deployment.ts";
 import { load } from "../../core/payloads/payloads.ts";
 import { s3Payloads } from "../../core/payloads/s3.ts";
 import { isTerminal, type JobKey } from "../../core/protocol/job.ts";
@@ -180,18 +182,14 @@ export async function scenario(seed: number, field: Field): Promise<Report> {
   const s3 = new S3Client({ ...connection, endpoint: address(proxy.ports.s3), forcePathStyle: true });
   const around = { settings: quick, now: Date.now, newId: uuidv7, random, sleep };
   const inTable = tableServices(tableName, around, address(proxy.ports.dynamodb));
+  const deployment = deploymentOf({ COUNCIL_MEMBERS: "mock:fire" });
   const services = {
     ...around,
     ...inTable,
     queue: sqsQueue(sqs, { high: url, normal: url, low: url }),
     payloads: s3Payloads(s3, engines.environment[env.bucket]!),
-    deployment: {
-      councilMembers: [],
-      councilChairmen: [],
-      titleModel: "mock:fire",
-      workModels: [],
-      mockFallback: false,
-    },
+    deployment,
+    ...memoryOutside({ now: Date.now, deployment }),
   };
 
   // ---- functions that die and stand still

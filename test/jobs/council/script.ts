@@ -89,6 +89,10 @@ const deployment = {
   titleModel: "test:title",
   workModels: ["test:chair"],
   mockFallback: false,
+  videoModel: "mock:video",
+  messageType: "council",
+  operationHosts: [],
+  webhookHosts: [],
 };
 
 /** A council on the real engine, in memory and in virtual time. */

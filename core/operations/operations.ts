@@ -1,0 +1,110 @@
+import { listOf, env as names } from "../config.ts";
+import { egress } from "../egress.ts";
+import { headersByHost, type KeySource, providerKeys } from "../models/provider-keys.ts";
+import type { Millis } from "../protocol/json.ts";
+import { callsBack, type HttpRequest } from "./http.ts";
+import { mockMs } from "./mock.ts";
+import {
+  OperationError,
+  type OperationName,
+  type OperationProvider,
+  type Operations,
+  type OperationTraits,
+} from "./operation.ts";
+import type { VideoRequest } from "./video.ts";
+
+const providers = ["google", "bedrock", "mock", "http"] as const;
+type ProviderName = (typeof providers)[number];
+
+export type OperationOverrides = {
+  now?: () => Millis;
+  keys?: KeySource;
+  /** Instead of the providers of the same name. */
+  providers?: Partial<Record<ProviderName, () => Promise<OperationProvider>>>;
+};
+
+const egressLimits = { timeoutMs: 30_000, mostBytes: 1024 * 1024 };
+
+/**
+ * All operations of a deployment behind one door. Building it loads nothing: a provider's code, and the library that
+ * speaks to it, come with the first call.
+ */
+export function operations(environment: NodeJS.ProcessEnv, overrides: OperationOverrides = {}): Operations {
+  const keys = overrides.keys ?? providerKeys(environment);
+  const now = overrides.now ?? Date.now;
+  const latency = environment[names.mockLatencyMs];
+  const mock = { now, ...(latency ? { latencyMs: Number(latency) } : {}) };
+  const load: Record<ProviderName, () => Promise<OperationProvider>> = {
+    google: async () => (await import("./google.ts")).googleOperations(environment, keys),
+    bedrock: async () => (await import("./bedrock.ts")).bedrockOperations(environment),
+    mock: async () => (await import("./mock.ts")).mockOperations(mock),
+    http: async () => {
+      const { httpOperations } = await import("./http.ts");
+      const call = egress(listOf(environment[names.operationHosts]), egressLimits);
+      return httpOperations(call, headersByHost(environment));
+    },
+    ...overrides.providers,
+  };
+  const loaded = new Map<ProviderName, Promise<OperationProvider>>();
+
+  const providerOf = (operation: OperationName): Promise<OperationProvider> => {
+    const name = nameOf(operation);
+    const known = loaded.get(name);
+    if (known) return known;
+    const loading = load[name]();
+    loaded.set(name, loading);
+    // A failure to load (a configuration that can be mended, a store that was silent) is not remembered.
+    loading.catch(() => loaded.delete(name));
+    return loading;
+  };
+
+  return {
+    traits: (operation, request) => traits[nameOf(operation)](operation, request),
+    start: async (operation, request, call) => (await providerOf(operation)).start(operation, request, call),
+    poll: async (ticket, call) => (await providerOf(ticket.operation)).poll(ticket, call),
+    async pollAfter(said, ticket, call) {
+      const provider = await providerOf(ticket.operation);
+      const poll = provider.read?.(ticket, said);
+      return poll && poll.state !== "pending" ? poll : provider.poll(ticket, call);
+    },
+    async cancel(ticket, call) {
+      const provider = await providerOf(ticket.operation);
+      await provider.cancel?.(ticket, call);
+      return provider.cancel !== undefined;
+    },
+    async download(ticket, file, mostBytes, call) {
+      const provider = await providerOf(ticket.operation);
+      if (!provider.download)
+        throw new OperationError("operation_rejected", `${ticket.operation} makes no files`);
+      return provider.download(ticket, file, mostBytes, call);
+    },
+  };
+}
+
+/** Of figures that the providers publish: Veo takes one to three minutes, Nova Reel about a quarter of a minute a second. */
+const traits: Record<
+  ProviderName,
+  (operation: OperationName, request: Parameters<Operations["traits"]>[1]) => OperationTraits
+> = {
+  google: () => ({ repeatable: false, callsBack: false, expectedMs: 90_000 }),
+  bedrock: (_, request) => ({
+    repeatable: true,
+    callsBack: false,
+    expectedMs: Math.max(90_000, ((request as VideoRequest).duration_seconds ?? 6) * 8_000),
+  }),
+  mock: (operation) => ({ repeatable: true, callsBack: false, expectedMs: mockMs(operation) ?? 20_000 }),
+  http: (_, request) => ({
+    repeatable: (request as HttpRequest).idempotent === true,
+    callsBack: callsBack(request as HttpRequest),
+  }),
+};
+
+/** @throws OperationError `operation_unknown` for a name without one of our prefixes. */
+function nameOf(operation: OperationName): ProviderName {
+  const name = providers.find((known) => operation.startsWith(`${known}:`));
+  if (name) return name;
+  throw new OperationError(
+    "operation_unknown",
+    `No operation "${operation}"; a name begins with ${providers.map((known) => `${known}:`).join(", ")}`,
+  );
+}
