@@ -45,14 +45,14 @@ const queued = (code: string, { fn = {}, source = {} }: { fn?: object; source?: 
   },
 });
 
-function sender(cloud: Cloud) {
+function sender(cloud: Cloud, queue = "Fixture-Jobs") {
   const client = new SQSClient({
     endpoint: cloud.endpoints.sqs,
     region: "us-east-1",
     credentials: { accessKeyId: "local", secretAccessKey: "local" },
   });
   onTestFinished(() => client.destroy());
-  const QueueUrl = `${cloud.endpoints.sqs}/000000000000/Fixture-Jobs`;
+  const QueueUrl = `${cloud.endpoints.sqs}/000000000000/${queue}`;
   return (MessageBody: string, more: { DelaySeconds?: number; MessageGroupId?: string } = {}) =>
     client.send(new SendMessageCommand({ QueueUrl, MessageBody, ...more }));
 }
@@ -233,4 +233,34 @@ test("a function that is allowed to be recursive goes on", async () => {
   await sender(cloud)("1");
 
   await eventually(() => notes().includes(40), 20_000);
+});
+
+// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+test("a lane that is flooded keeps to its share of the function, and holds up no message of another lane", async () => {
+  const code = `${noting}
+export const handler = async ({ Records: [{ body }] }) => {
+  note({ body });
+  if (body === "flood") await new Promise((resolve) => setTimeout(resolve, 60_000));
+};`;
+  const share = { BatchSize: 1, ScalingConfig: { MaximumConcurrency: 2 } };
+  const assembly = queued(code, { fn: { Timeout: 120 }, source: share });
+  const { cloud, notes } = await fixtureCloud({
+    ...assembly,
+    resources: {
+      ...assembly.resources,
+      Urgent: { Type: "AWS::SQS::Queue", Properties: { VisibilityTimeout: 200 } },
+      UrgentSource: mapping(arnOf("Urgent"), "Worker", share),
+    },
+  });
+  const flood = sender(cloud);
+  for (let count = 0; count < 20; count += 1) await flood("flood");
+  const seen = (body: string) => notes<{ body: string }>().filter((note) => note.body === body).length;
+  await eventually(() => seen("flood") === 2);
+
+  const urgent = sender(cloud, "Fixture-Urgent");
+  for (let count = 0; count < 5; count += 1) await urgent("urgent");
+  await eventually(() => seen("urgent") === 5, 25_000);
+
+  expect(seen("flood")).toBe(2);
+  expect(cloud.queue("Fixture-Jobs").counts()).toMatchObject({ ready: 18, inFlight: 2 });
 });
