@@ -4,6 +4,7 @@ import { generateField } from "./configuration/generate-field.ts";
 import { systemPrompt } from "./configuration/system-prompt.ts";
 import { council } from "./council/council.ts";
 import { generation } from "./generation/generation.ts";
+import { maieutic } from "./maieutic/maieutic.ts";
 import { projection } from "./projection/projection.ts";
 import { stability } from "./translation/stability.ts";
 import { translation } from "./translation/translation.ts";
@@ -14,6 +15,7 @@ export const jobTypes = [
   projection,
   translation,
   stability,
+  maieutic,
   generateField,
   systemPrompt,
   audit,

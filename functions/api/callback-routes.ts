@@ -1,4 +1,4 @@
-import { type Answer, completeCallback, heartbeat } from "../../core/engine/callback.ts";
+import { type Answer, completeCallback, type Decision, heartbeat } from "../../core/engine/callback.ts";
 import { changeBudget } from "../../core/engine/change-budget.ts";
 import { jobOfCallback } from "../../core/engine/ids.ts";
 import { questionsTo } from "../../core/journal/journal.ts";
@@ -24,6 +24,18 @@ const places = [
   { path: "/api/callbacks/{callback_id}", params: schemas.callbackParams },
   { path: "/api/jobs/{id}/callbacks/{callback_id}", params: schemas.jobCallbackParams },
 ];
+
+export function decisionView({ jobId, callbackId, step, outcome, by, at, seq }: Decision) {
+  return {
+    job_id: jobId,
+    callback_id: callbackId,
+    step,
+    outcome,
+    decided_by: by,
+    decided_at: iso(at),
+    seq,
+  };
+}
 
 function questions(job: JobRecord, person: string) {
   return questionsTo(job, person).map(({ id, step, createdAt, timeoutAt, ask }) => ({
@@ -66,16 +78,7 @@ export const callbackRoutes: AnyRoute[] = [
           answer,
           principal.id,
         );
-        const { jobId, callbackId, step, outcome, by, at, seq } = stands;
-        return {
-          job_id: jobId,
-          callback_id: callbackId,
-          step,
-          outcome,
-          decided_by: by,
-          decided_at: iso(at),
-          seq,
-        };
+        return decisionView(stands);
       },
     }),
     route({

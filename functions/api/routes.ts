@@ -4,6 +4,7 @@ import { configurationRoutes } from "./configuration-routes.ts";
 import { conversationRoutes } from "./conversation-routes.ts";
 import { jobRoutes } from "./job-routes.ts";
 import { lifecycleRoutes } from "./lifecycle-routes.ts";
+import { maieuticRoutes } from "./maieutic-routes.ts";
 import { payloadRoutes } from "./payload-routes.ts";
 import { projectionRoutes } from "./projection-routes.ts";
 import type { AnyRoute } from "./route.ts";
@@ -22,6 +23,7 @@ export const routes: AnyRoute[] = [
   ...scheduleRoutes,
   ...projectionRoutes,
   ...translationRoutes,
+  ...maieuticRoutes,
   ...configurationRoutes,
   ...workflowRoutes,
 ];
