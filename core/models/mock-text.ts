@@ -62,11 +62,13 @@ export function instructionsOf(prompt: string): string {
   return [...own, prompt.slice(at)].join("");
 }
 
-/** The question, also where it is wrapped in instructions. */
+/** The question, also where it is wrapped in instructions; without one, what a job has it work on. */
 export function asked(prompt: string): string {
+  const quoted = quotations(prompt);
   const wrapped =
-    quotations(prompt).find(({ tag }) => /^question\b/i.test(tag))?.text ??
-    /\bquestion: *\n?(\S[^\n]*)/i.exec(prompt)?.[1];
+    quoted.find(({ tag }) => /^question\b/i.test(tag))?.text ??
+    /\bquestion: *\n?(\S[^\n]*)/i.exec(instructionsOf(prompt))?.[1] ??
+    quoted.find(({ tag }) => /-[0-9a-f]{16}$/.test(tag))?.text.replace(/^\s*\[mock:[^\]]*\]/, "");
   const line = /\S[^\n]*/.exec(wrapped ?? prompt)?.[0].slice(0, 300) ?? "";
   const plain = line.replace(/^["“”'<>\s]+|["“”'<>\s?.!]+$/g, "");
   return plain.length > 140 ? `${plain.slice(0, 137).trimEnd()}...` : plain;
@@ -118,6 +120,19 @@ function fill(sentence: string, question: string, words: string[], random: () =>
   const [a = "the matter", b = "what surrounds it", c = "the exception"] = shuffled(words, random);
   const values: Record<string, string> = { q: question, a, b, c };
   return sentence.replace(/\{([qabc])\}/g, (_, key: string) => values[key]!);
+}
+
+const questions = [
+  "What would have to be different about {a} for {b} to look another way?",
+  "When you say {a}, whom or what do you leave out, and what has {b} to do with that?",
+  "What did you take {a} to mean before {b}, and what do you take it to mean now?",
+  "Who else could tell of {a}, and what would they say about {b}?",
+  "What is it in {a} that makes {b} matter to you?",
+];
+
+/** One open question about the words. */
+export function openQuestion(words: string[], random: () => number): string {
+  return fill(pick(questions, random), words.join(" "), words, random);
 }
 
 /** Three to five words. */

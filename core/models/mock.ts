@@ -4,7 +4,16 @@ import { ModelError } from "./errors.ts";
 import type { Call } from "./limits.ts";
 import { evaluation, labelledAnswers, rank } from "./mock-ranking.ts";
 import { instanceOf } from "./mock-schema.ts";
-import { asked, essay, instructionsOf, seeded, title, wordsOf } from "./mock-text.ts";
+import {
+  asked,
+  essay,
+  instructionsOf,
+  openQuestion,
+  quotations,
+  seeded,
+  title,
+  wordsOf,
+} from "./mock-text.ts";
 import { synthesis, type Voice, voices } from "./mock-voices.ts";
 import type { ModelRequest } from "./model.ts";
 import type { Provider, Reply } from "./provider.ts";
@@ -12,7 +21,7 @@ import type { Provider, Reply } from "./provider.ts";
 /**
  * Models without a network, for the demo, for tests and for a deployment without keys. The same name and prompt always
  * give the same answer, another question gives another one. They do what a council asks of its members: answer, rank
- * labelled answers by what is in them, find a title, sum up. Some names fail in a way of their own: docs/models.md.
+ * labelled answers by what is in them, find a title, sum up, and a little of what other jobs ask of theirs. Some names fail in a way of their own: docs/models.md.
  */
 export function mock(environment: NodeJS.ProcessEnv): Provider {
   const latencyMs = latencyOf(environment[names.mockLatencyMs]);
@@ -84,6 +93,13 @@ function compose(name: string, voice: Voice, request: ModelRequest, random: () =
   }
   if (/\btitle\b/i.test(instructions) && /\b(3|three) ?(-|–|to) ?(5|five)[ -]words\b/i.test(instructions)) {
     return { text: title(words), finish: "stop" };
+  }
+  if (/\bask one open question\b/i.test(instructions))
+    return { text: marker + openQuestion(words, random), finish: "stop" };
+  if (/^translate\b/i.test(instructions)) {
+    // It knows no languages: the text comes back as it is.
+    const text = quotations(prompt)[0]?.text ?? prompt;
+    return { text: marker + text.trim().replace(/^\[mock:[^\]]*\] /, ""), finish: "stop" };
   }
   const sumsUp = /\b(chair a council|chairman|synthesi[sz]e)\b/i.test(instructions);
   const text = marker + essay(sumsUp ? synthesis : voice, question, words, random);
