@@ -4,25 +4,23 @@ import { ServiceError } from "../../core/protocol/error.ts";
 import { askFor, writeText } from "../shared/ask-model.ts";
 import { elementsPrompt, linguisticPrompt, similarityPrompt, translationPrompt } from "./prompts.ts";
 
-const element = z.string().min(1).max(500);
-
 const linguistic = z.object({
   tone_change: z.string(),
   style_change: z.string(),
   complexity_change: z.enum(["simpler", "more_complex", "similar"]),
-  structural_changes: z.array(z.string()).max(20),
-  notable_patterns: z.array(z.string()).max(20),
+  structural_changes: z.array(z.string()),
+  notable_patterns: z.array(z.string()),
 });
 
 const elements = z.object({
-  preserved: z.array(element).max(30),
-  lost: z.array(element).max(30),
-  gained: z.array(element).max(30),
+  preserved: z.array(z.string()),
+  lost: z.array(z.string()),
+  gained: z.array(z.string()),
 });
 
 const similarity = z.object({
   similarity: z.number().min(0).max(1).meta({ description: "0: nothing in common, 1: the same" }),
-  reason: z.string().max(500),
+  reason: z.string(),
 });
 
 export const roundTrip = z.object({
@@ -87,8 +85,7 @@ export async function roundTripOf(
     source_language: source,
     intermediate_language: intermediate,
     semantic_similarity: scored,
-    // Rounded: 1 - 0.9 is not 0.1 in binary fractions.
-    semantic_drift: scored === null ? null : Math.round((1 - scored) * 1e6) / 1e6,
+    semantic_drift: scored === null ? null : rounded(1 - scored),
     score_parsed: score !== undefined,
     preserved_elements: meaning?.preserved ?? [],
     lost_elements: meaning?.lost ?? [],
@@ -97,7 +94,13 @@ export async function roundTripOf(
   };
 }
 
-async function analysis<T>(
+/** 1 - 0.9 is not 0.1 in binary fractions. */
+export function rounded(score: number): number {
+  return Math.round(score * 1e6) / 1e6;
+}
+
+/** An analysis that cannot be had is undefined. */
+export async function analysis<T>(
   ctx: JobContext,
   name: string,
   prompt: string,

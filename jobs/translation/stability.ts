@@ -1,12 +1,11 @@
 import * as z from "zod";
 import { defineJob } from "../../core/engine/job-type.ts";
 import { StepError, StepFailed } from "../../core/protocol/error.ts";
-import { askFor } from "../shared/ask-model.ts";
 import { modelFields, modelsOf, withModels } from "../shared/models.ts";
 import { fenceFor } from "../shared/quoting.ts";
 import { languageNames, stabilityLanguages } from "./languages.ts";
 import { stabilityPrompt } from "./prompts.ts";
-import { roundTrip, roundTripOf } from "./round-trip.ts";
+import { analysis, rounded, roundTrip, roundTripOf } from "./round-trip.ts";
 
 export const stabilityInput = z
   .strictObject({
@@ -47,7 +46,9 @@ export const stabilityResult = z
 type Input = z.infer<typeof stabilityInput>;
 type Result = z.infer<typeof stabilityResult>;
 
-const core = z.object({ stable: z.array(z.string()).max(5), volatile: z.array(z.string()).max(5) });
+/** What a model names beyond the five that are asked for is not worth asking again. */
+const five = z.array(z.string()).transform((elements) => elements.slice(0, 5));
+const core = z.object({ stable: five, volatile: five });
 
 /** Sends a text through several languages and back, and finds the core of meaning that survives all of them. */
 export const stability = defineJob<Input, Result>({
@@ -107,7 +108,7 @@ export const stability = defineJob<Input, Result>({
       drift === null ? [] : [[language, drift] as const],
     );
     const average =
-      drifts.length > 0 ? drifts.reduce((sum, [, drift]) => sum + drift, 0) / drifts.length : null;
+      drifts.length > 0 ? rounded(drifts.reduce((sum, [, drift]) => sum + drift, 0) / drifts.length) : null;
     show("Finding the stable core", `Comparing ${returned.length} reports`);
     const reports = returned.map(
       ({ intermediate_language: language, preserved_elements, lost_elements }) => ({
@@ -116,12 +117,8 @@ export const stability = defineJob<Input, Result>({
         lost: lost_elements,
       }),
     );
-    const { value } = await askFor(
-      ctx,
-      "core",
-      { models, prompt: stabilityPrompt(text, reports, fence) },
-      core,
-    );
+    // The languages are paid for: their reports are the result, with or without a common core.
+    const found = await analysis(ctx, "core", stabilityPrompt(text, reports, fence), core, models);
     ended += 1;
     show("Completed", "The stable core has been found");
     return {
@@ -129,9 +126,9 @@ export const stability = defineJob<Input, Result>({
       languages: outcomes,
       drift_by_language: Object.fromEntries(drifts),
       average_drift: average,
-      stability_score: average === null ? null : 1 - average,
-      stable_elements: value.stable,
-      volatile_elements: value.volatile,
+      stability_score: average === null ? null : rounded(1 - average),
+      stable_elements: found?.stable ?? [],
+      volatile_elements: found?.volatile ?? [],
     };
   },
 });
