@@ -22,9 +22,8 @@ function fitting(given: JsonObject, root: JsonObject, filling: Filling, about: L
   const { words, random, best } = filling;
   const inner = (part: JsonObject, answer = about) => fitting(part, root, filling, answer);
   if (schema.const !== undefined) return schema.const;
-  if (Array.isArray(schema.enum)) {
-    return about && schema.enum.includes(about.label) ? about.label : pick(schema.enum, random);
-  }
+  const named = choicesOf(schema);
+  if (named) return about && named.includes(about.label) ? about.label : pick(named, random);
   const choices = schema.anyOf ?? schema.oneOf;
   if (Array.isArray(choices)) return inner(choices[0] as JsonObject);
 
@@ -59,11 +58,19 @@ function fitting(given: JsonObject, root: JsonObject, filling: Filling, about: L
   }
 }
 
+/** The values that a schema names: all that there are, or those that its description gives as examples, `e.g. "a", "b"`. */
+function choicesOf({ enum: all, description }: JsonObject): Json[] | undefined {
+  if (Array.isArray(all)) return all;
+  const examples = /\be\.g\. ("[^"]+"(?:, "[^"]+")*)/.exec(String(description ?? ""))?.[1];
+  return examples?.split(/", "/).map((example) => example.replaceAll('"', ""));
+}
+
 /** The items of a list are told apart by what they name first: of a few names that one, another for each. */
 function inTurn(items: JsonObject, turn: number): JsonObject {
-  if (Array.isArray(items.enum)) return { ...items, enum: [items.enum[turn % items.enum.length]!] };
+  const named = choicesOf(items);
+  if (named) return { ...items, enum: [named[turn % named.length]!] };
   const properties = Object.entries((items.properties ?? {}) as Record<string, JsonObject>);
-  const about = properties.find(([, { enum: choices }]) => Array.isArray(choices));
+  const about = properties.find(([, property]) => choicesOf(property));
   if (!about) return items;
   return { ...items, properties: { ...Object.fromEntries(properties), [about[0]]: inTurn(about[1], turn) } };
 }

@@ -18,12 +18,25 @@ export function mustSaySomething(answer: ModelAnswer): void {
     throw new StepFailed("answer_empty", `${answer.model} answered with nothing`);
 }
 
-/** Has a text written, and shows it to those who watch as it comes. */
-export async function writeText(ctx: JobContext, name: string, request: Request): Promise<ModelAnswer> {
-  const { models, prompt, ...rest } = request;
+/**
+ * Has a text written, and shows it to those who watch as it comes. One that was cut off is less than was asked for.
+ * @param request.check - what else the text must be: one that it throws for is left to the next model.
+ */
+export async function writeText(
+  ctx: JobContext,
+  name: string,
+  request: Request & { check?: (answer: ModelAnswer) => void },
+): Promise<ModelAnswer> {
+  const { models, prompt, check: mustBeMore, ...rest } = request;
   const [model, ...fallback] = models;
   const messages = [{ role: "user" as const, content: prompt }];
-  return ctx.stream(name, { ...rest, model, messages }, { fallback, check: mustSaySomething });
+  const check = (answer: ModelAnswer) => {
+    mustSaySomething(answer);
+    mustBeMore?.(answer);
+  };
+  const answer = await ctx.stream(name, { ...rest, model, messages }, { fallback, check });
+  if (answer.finish === "length") ctx.degraded();
+  return answer;
 }
 
 /**
