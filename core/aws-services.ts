@@ -9,6 +9,7 @@ import { dynamoConversations } from "./conversations/dynamo.ts";
 import { dynamoTable } from "./dynamo.ts";
 import { dynamoJournal } from "./journal/dynamo.ts";
 import { dynamoKeys } from "./keys/dynamo.ts";
+import { dynamoProjects } from "./projects/dynamo.ts";
 import { sqsQueue } from "./queue/sqs.ts";
 import { dynamoSchedules } from "./schedules/dynamo.ts";
 import type { Services } from "./services.ts";
@@ -83,6 +84,7 @@ export function tableServices(
     watches: dynamoWatches(table, around),
     keys: dynamoKeys(table, around),
     schedules: dynamoSchedules(table),
+    projects: dynamoProjects(table),
     slots: dynamoSlots(table, around),
   };
 }

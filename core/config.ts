@@ -53,6 +53,8 @@ export const env = {
   jwtTenantClaim: "JWT_TENANT_CLAIM",
   /** How many jobs of one tenant may be at work at the same time; without it any number. */
   maxRunningPerTenant: "MAX_RUNNING_PER_TENANT",
+  /** How many projects one person may make on one day. */
+  maxProjectsPerDay: "MAX_PROJECTS_PER_DAY",
   logLevel: "LOG_LEVEL",
 } as const;
 
@@ -125,6 +127,8 @@ function choose(local: boolean) {
     maxWatchesPerConnection: 50,
     /** Of one tenant. */
     maxSchedules: 100,
+    /** Of one person. A deployment may set another limit. */
+    maxProjectsPerDay: pick(10, 100),
     /** Jobs of one tenant that may be at work at the same time. A deployment may set a limit. */
     maxRunningPerTenant: Number.POSITIVE_INFINITY,
     /** For so long a slot is its holder's; renewed at half time. */
@@ -148,8 +152,13 @@ export const localScheduleScale = settings.aws.sweepSeconds / settings.local.swe
 
 export function settingsOf(environment: NodeJS.ProcessEnv): Settings {
   const chosen = environment[env.settings] === "local" ? settings.local : settings.aws;
-  const limit = environment[env.maxRunningPerTenant];
-  return limit ? { ...chosen, maxRunningPerTenant: Number(limit) } : chosen;
+  const running = environment[env.maxRunningPerTenant];
+  const projects = environment[env.maxProjectsPerDay];
+  return {
+    ...chosen,
+    ...(running ? { maxRunningPerTenant: Number(running) } : {}),
+    ...(projects ? { maxProjectsPerDay: Number(projects) } : {}),
+  };
 }
 
 /**

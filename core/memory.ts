@@ -7,6 +7,7 @@ import { memoryJournal } from "./journal/memory.ts";
 import { memoryKeys } from "./keys/memory.ts";
 import { operations } from "./operations/operations.ts";
 import { type MemoryPayloads, memoryPayloads } from "./payloads/memory.ts";
+import { memoryProjects } from "./projects/memory.ts";
 import { type MemoryQueue, memoryQueue } from "./queue/memory.ts";
 import { memorySchedules } from "./schedules/memory.ts";
 import type { Services } from "./services.ts";
@@ -61,6 +62,7 @@ export function memoryServices(overrides: MemoryOverrides): MemoryServices {
     sockets: memorySockets(),
     keys: memoryKeys(base),
     schedules: memorySchedules(),
+    projects: memoryProjects(),
     configuration: memoryConfiguration(),
     slots: memorySlots(base),
     journal: memoryJournal({ ...base, conversations, watches }, onRecord),

@@ -8,6 +8,7 @@ import type { Deployment } from "./models/deployment.ts";
 import type { Model } from "./models/model.ts";
 import type { Operations } from "./operations/operation.ts";
 import type { Payloads } from "./payloads/payloads.ts";
+import type { Projects } from "./projects/project.ts";
 import type { Millis } from "./protocol/json.ts";
 import type { WorkQueue } from "./queue/queue.ts";
 import type { Schedules } from "./schedules/schedule.ts";
@@ -26,6 +27,7 @@ export interface Services {
   watches: Watches;
   keys: Keys;
   schedules: Schedules;
+  projects: Projects;
   slots: Slots;
   model: Model;
   operations: Operations;

@@ -13,14 +13,14 @@ export class Api extends Construct {
 
   constructor(scope: Construct, id: string, plan: Plan) {
     super(scope, id);
-    const { access, allowedOrigins, models, settings } = plan.environment;
+    const { access, allowedOrigins, limits, models, settings } = plan.environment;
     this.fn = lambdaFunction(this, "api", plan, {
       description: "Accepts jobs and answers questions about them",
       memorySize: 1024,
       // An HTTP API gives up after 30 seconds, whatever the function may still have to say.
       timeout: Duration.seconds(29),
       // A job's models are chosen when it is submitted, so that a later deployment changes nothing for it.
-      environment: { ...access, ...models },
+      environment: { ...access, ...models, ...limits },
     });
 
     const api = new HttpApi(this, "HttpApi", {

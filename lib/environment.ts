@@ -15,7 +15,7 @@ export type Environment = {
   models: Record<string, string>;
   /** Bedrock models besides these that a job may name. */
   moreModels: string[];
-  /** How much of a tenant's work is done at the same time, for the worker's environment. */
+  /** How much one tenant or person may have done, for the environment of the api and the worker. */
   limits: Record<string, string>;
   /** Who may call, for the functions' environment. */
   access: Record<string, string>;
@@ -68,6 +68,7 @@ export function environmentOf(node: Node): Environment {
     limits: present({
       [env.maxRunningPerTenant]:
         text("maxRunningPerTenant") && String(count("maxRunningPerTenant", 1, 1, 100_000)),
+      [env.maxProjectsPerDay]: text("maxProjectsPerDay") && String(count("maxProjectsPerDay", 1, 1, 100_000)),
     }),
     access: present({
       [env.allowedOrigins]: text("allowedOrigins"),

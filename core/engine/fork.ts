@@ -27,6 +27,8 @@ export type ForkRequest = {
   budget?: Budget;
   /** Of any number of requests with one key there is one fork. */
   idempotencyKey?: string;
+  /** Derived from what the job is for, where it must be known before. There is one job of an id. */
+  jobId?: string;
 };
 
 /**
@@ -64,7 +66,7 @@ export async function retry(
   jobs: Jobs,
   by: string,
   source: JobKey,
-  request: Pick<ForkRequest, "idempotencyKey"> = {},
+  request: Pick<ForkRequest, "idempotencyKey" | "jobId"> = {},
 ): Promise<Submitted> {
   return derive(
     services,
@@ -120,7 +122,7 @@ async function derive(
   const jobType = jobs.version(original.type, original.version) ?? jobs.latest(original.type);
   if (!jobType) throw new Conflict(`This deployment has no job type "${original.type}"`);
 
-  const jobId = newId();
+  const jobId = request.jobId ?? newId();
   const at = now();
   const mine = { tenant, jobId };
   const told = await inputOf(services, jobType, submitted.input, mine, request.input);

@@ -40,6 +40,10 @@ export class ConversationBusy extends ServiceError {
 export class IdempotencyMismatch extends ServiceError {
   override readonly code = "idempotency_key_reused";
 }
+/** As much of it as there may be for now; `details` say when there may be more. */
+export class LimitReached extends ServiceError {
+  override readonly code = "limit_reached";
+}
 export class TooLarge extends ServiceError {
   override readonly code = "too_large";
 }

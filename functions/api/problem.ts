@@ -19,6 +19,7 @@ const known: Record<string, { status: number; title: string }> = {
   conversation_busy: { status: 409, title: "Conversation busy" },
   too_large: { status: 413, title: "Too large" },
   unsupported_media_type: { status: 415, title: "Unsupported media type" },
+  limit_reached: { status: 429, title: "Limit reached" },
   idempotency_key_reused: { status: 422, title: "Idempotency key reused" },
   unavailable: { status: 503, title: "Unavailable for the moment" },
 };

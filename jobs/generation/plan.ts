@@ -50,13 +50,10 @@ export function architectureOf(mostFiles: number) {
       files: z
         .array(
           z.object({
-            path: z
-              .string()
-              .max(longestPath)
-              .meta({
-                description:
-                  'Relative to the project\'s folder, e.g. "README.md", "src/index.ts", "src/greeting.ts"',
-              }),
+            path: z.string().max(longestPath).meta({
+              description:
+                'Relative to the project\'s folder, e.g. "README.md", "src/index.ts", "src/greeting.ts"',
+            }),
             purpose: sentence,
           }),
         )

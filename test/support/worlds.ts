@@ -19,6 +19,7 @@ export type World = Pick<
   | "watches"
   | "keys"
   | "schedules"
+  | "projects"
   | "slots"
   | "newId"
 > & {
