@@ -45,7 +45,8 @@ function operation(route: AnyRoute, path: string): ZodOpenApiOperationObject {
   const { params, query, body } = route;
   const failures = { content: { "application/problem+json": { schema: problem } } };
   return {
-    operationId: `${route.method}${path
+    // Of two names of a route the one without the prefix says so.
+    operationId: `${route.method}${(path.startsWith("/api/") ? path : `/unprefixed${path}`)
       .replace(/^\/api/, "")
       .replace(/\W+(\w)/g, (_, letter: string) => letter.toUpperCase())
       .replace(/\W/g, "")}`,
