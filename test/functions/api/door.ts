@@ -146,7 +146,8 @@ export async function door(
       body: bytes.length > 0 ? bytes.toString("base64") : null,
       isBase64Encoded: true,
     } as unknown as HttpEvent;
-    const { statusCode, headers: answered = {}, body: text } = await handler(event);
+    const { statusCode, headers: answered = {}, body: sent, isBase64Encoded } = await handler(event);
+    const text = isBase64Encoded ? Buffer.from(sent, "base64").toString() : sent;
     const answer = {
       status: statusCode,
       headers: answered as Record<string, string>,
