@@ -11,6 +11,8 @@ export type Message = {
   content: string;
   data?: JsonObject;
   jobId: string;
+  /** The user's message that it answers. Absent in messages of older deployments. */
+  answers?: number;
   at: Millis;
 };
 
@@ -27,6 +29,8 @@ export type ConversationRecord = {
   /** The job at work, and those that wait for their turn behind it. */
   activeJobId?: string;
   waitingJobIds: string[];
+  /** Jobs that it does not wait for, and that will still say something in it. */
+  backgroundJobIds?: string[];
   /** Set while `processingState` is `error`. */
   failedJobId?: string;
   failure?: Failure;
@@ -93,6 +97,61 @@ export function addMessage(
   };
 }
 
+/**
+ * A user's message, what it is told at once, and the job that answers it when it has done. The conversation is as free
+ * for the next message as it was before.
+ */
+export function addBackground(
+  conversation: ConversationRecord,
+  message: { content: string; jobId: string; at: Millis },
+  acknowledgement: string,
+): ConversationWrite {
+  const { failedJobId: _failedJobId, failure: _failure, ...rest } = conversation;
+  const { jobId, at } = message;
+  const number = conversation.messageCount + 1;
+  const { activeJobId, backgroundJobIds = [], version } = conversation;
+  return {
+    record: {
+      ...rest,
+      updatedAt: at,
+      processingState: activeJobId ? "active" : "idle",
+      backgroundJobIds: [...backgroundJobIds, jobId],
+      messageCount: number + 1,
+      version: version + 1,
+    },
+    messages: [
+      { number, role: "user", ...message },
+      started(number + 1, { jobId, answers: number, at }, acknowledgement),
+    ],
+  };
+}
+
+function started(
+  number: number,
+  { jobId, answers, at }: { jobId: string; answers: number; at: Millis },
+  content: string,
+): Message {
+  return { number, role: "assistant", content, data: { job_status: "started" }, jobId, answers, at };
+}
+
+/** The job at work hands its message over to one in the background: it has its say, and the next one its turn. */
+export function handToBackground(
+  conversation: ConversationRecord,
+  { jobId, message }: { jobId: string; message: number },
+  next: { jobId: string; acknowledgement: string },
+  at: Millis,
+): { write: ConversationWrite; next?: string } {
+  const ended = endJob(conversation, { jobId, message }, { end: "completed" }, at);
+  const { record } = ended.write;
+  record.messageCount += 1;
+  record.backgroundJobIds = [...(record.backgroundJobIds ?? []), next.jobId];
+  const said = { jobId: next.jobId, answers: message, at };
+  return {
+    ...ended,
+    write: { record, messages: [started(record.messageCount, said, next.acknowledgement)] },
+  };
+}
+
 /** A job that takes the place of an earlier one, whose answer its conversation did not get: `error` is over. */
 export function retakeMessage(
   conversation: ConversationRecord,
@@ -111,6 +170,16 @@ export function retakeMessage(
   };
 }
 
+/** The same in the background. */
+export function retakeInBackground(
+  conversation: ConversationRecord,
+  { jobId, at }: { jobId: string; at: Millis },
+): ConversationWrite {
+  const { backgroundJobIds = [], version } = conversation;
+  const record = { ...conversation, updatedAt: at, backgroundJobIds: [...backgroundJobIds, jobId] };
+  return { record: { ...record, version: version + 1 }, messages: [] };
+}
+
 /** Another job carries on at the place of this one. */
 export function continueJob(
   conversation: ConversationRecord,
@@ -118,9 +187,13 @@ export function continueJob(
   nextJobId: string,
   at: Millis,
 ): ConversationWrite {
-  const { activeJobId, version } = conversation;
+  const { activeJobId, backgroundJobIds, version } = conversation;
   const active = activeJobId === jobId ? { activeJobId: nextJobId } : {};
-  return { record: { ...conversation, ...active, updatedAt: at, version: version + 1 }, messages: [] };
+  const background = backgroundJobIds?.includes(jobId)
+    ? { backgroundJobIds: backgroundJobIds.map((id) => (id === jobId ? nextJobId : id)) }
+    : {};
+  const record = { ...conversation, ...active, ...background, updatedAt: at, version: version + 1 };
+  return { record, messages: [] };
 }
 
 /** How a job ended, as its conversation sees it. */
@@ -132,14 +205,17 @@ export type Outcome =
 /**
  * The change that belongs to the end of a job: the answer, and the next job's turn. `idle` and the message arrive
  * together or not at all.
+ * @param job - `message` is the one that it answers. Of one in the background the conversation is told in any case: it
+ * was told of its begin.
  * @returns the change and the job whose turn it is now, if there is one.
  */
 export function endJob(
   conversation: ConversationRecord,
-  jobId: string,
+  { jobId, message: answers, background }: { jobId: string; message: number; background?: true },
   outcome: Outcome,
   at: Millis,
 ): { write: ConversationWrite; next?: string } {
+  if (background) return endInBackground(conversation, { jobId, answers }, outcome, at);
   const wasActive = conversation.activeJobId === jobId;
   const waiting = conversation.waitingJobIds.filter((id) => id !== jobId);
   const next = wasActive ? waiting[0] : undefined;
@@ -159,8 +235,44 @@ export function endJob(
     if (outcome.title) record.title = outcome.title;
     if (outcome.reply) {
       record.messageCount += 1;
-      messages.push({ number: record.messageCount, role: "assistant", ...outcome.reply, jobId, at });
+      messages.push({ number: record.messageCount, role: "assistant", ...outcome.reply, jobId, answers, at });
     }
   }
   return { write: { record, messages }, ...(next ? { next } : {}) };
+}
+
+function endInBackground(
+  conversation: ConversationRecord,
+  { jobId, answers }: { jobId: string; answers: number },
+  outcome: Outcome,
+  at: Millis,
+): { write: ConversationWrite } {
+  const { backgroundJobIds = [], messageCount, version, title } = conversation;
+  const number = messageCount + 1;
+  const record: ConversationRecord = {
+    ...conversation,
+    title: (outcome.end === "completed" && outcome.title) || title,
+    updatedAt: at,
+    backgroundJobIds: backgroundJobIds.filter((id) => id !== jobId),
+    messageCount: number,
+    version: version + 1,
+  };
+  return {
+    write: { record, messages: [{ number, role: "assistant", ...farewell(outcome), jobId, answers, at }] },
+  };
+}
+
+/** What is said in the conversation when a job in the background has ended. */
+function farewell(outcome: Outcome): { content: string; data: JsonObject } {
+  if (outcome.end === "failed") {
+    const { code, message } = outcome.failure;
+    return {
+      content: `The job has failed: ${message}`,
+      data: { job_status: "failed", error: { code, message } },
+    };
+  }
+  if (outcome.end === "cancelled")
+    return { content: "The job was cancelled.", data: { job_status: "cancelled" } };
+  const { content, data } = outcome.reply ?? { content: "The job is done.", data: {} };
+  return { content, data: { ...data, job_status: "completed" } };
 }

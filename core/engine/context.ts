@@ -231,6 +231,8 @@ export interface JobContext {
   ): Promise<R>;
   /** Ends this job and goes on as a new one with a fresh journal. Never resolves. */
   continueAsNew(input: unknown): Promise<never>;
+  /** The same, as a job of another type: it takes this one's place, in its conversation too. Never resolves. */
+  handOff(jobType: string, input: unknown): Promise<never>;
 
   /** A model call as a step: usage is recorded, time-outs and cancel abort it. */
   generate(name: string, request: ModelRequest, config?: GenerateConfig): Promise<ModelAnswer>;

@@ -27,6 +27,7 @@ export type Plan = {
 export type Joined = {
   write: ConversationWrite;
   message: number;
+  background?: true;
   /** Set when there is no place: the write then cannot succeed. */
   rejected?: ServiceError;
 };
@@ -54,7 +55,11 @@ export async function create(services: CreateServices, plan: Plan): Promise<Made
     const joined = await plan.join?.();
     if (joined?.rejected && !idempotency) throw joined.rejected;
     const inConversation = joined && {
-      inConversation: { conversationId: joined.write.record.id, message: joined.message },
+      inConversation: {
+        conversationId: joined.write.record.id,
+        message: joined.message,
+        ...(joined.background ? { background: joined.background } : {}),
+      },
     };
     entry.events = [{ ...submitted, ...inConversation }];
     const behind = joined ? ahead(joined.write.record, jobId) : [];

@@ -1,4 +1,10 @@
-import { type ConversationWrite, continueJob, endJob, type Outcome } from "../conversations/conversation.ts";
+import {
+  type ConversationWrite,
+  continueJob,
+  endJob,
+  handToBackground,
+  type Outcome,
+} from "../conversations/conversation.ts";
 import type { Along } from "../journal/journal.ts";
 import { store } from "../payloads/payloads.ts";
 import { failureOf, Unavailable } from "../protocol/error.ts";
@@ -17,7 +23,7 @@ import { wake } from "./wake.ts";
 export type HowItEnds =
   | { end: "completed"; result: Json; degraded: boolean }
   /** With a fresh journal as another job, which is made in the same transaction. */
-  | { end: "continued"; as: { entry: Entry; head: JobRecord } }
+  | { end: "continued"; as: { entry: Entry; head: JobRecord }; acknowledgement?: string }
   | { end: "failed"; failure: Failure }
   | { end: "cancelled"; by: string; reason?: string };
 
@@ -53,8 +59,15 @@ export async function ending(
     if (!inConversation) return undefined;
     const conversation = await conversations.get(tenant, inConversation.conversationId);
     if (!conversation) return undefined;
-    if (told.end === "continued") return continueJob(conversation, jobId, told.as.head.jobId, now());
-    const { write, next } = endJob(conversation, jobId, told, now());
+    const mine = { jobId, ...inConversation };
+    const { write, next } = (() => {
+      if (told.end !== "continued") return endJob(conversation, mine, told, now());
+      const { as, acknowledgement } = told;
+      const heir = as.head.jobId;
+      return acknowledgement === undefined
+        ? { write: continueJob(conversation, jobId, heir, now()) }
+        : handToBackground(conversation, mine, { jobId: heir, acknowledgement }, now());
+    })();
     // Asked again after a lost answer, the conversation may have handed over already.
     nextInConversation = next ?? nextInConversation;
     return write;

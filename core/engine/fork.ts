@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { retakeMessage } from "../conversations/conversation.ts";
+import { retakeInBackground, retakeMessage } from "../conversations/conversation.ts";
 import { inParallel } from "../in-parallel.ts";
 import { load, store } from "../payloads/payloads.ts";
 import { Conflict, ConversationBusy, IdempotencyMismatch, NotFound } from "../protocol/error.ts";
@@ -236,11 +236,13 @@ async function bequeath(
 async function retake(
   { conversations }: Pick<Services, "conversations">,
   tenant: string,
-  { conversationId: id, message }: InConversation,
+  { conversationId: id, message, background }: InConversation,
   by: { jobId: string; at: number },
 ): Promise<Joined> {
   const conversation = await conversations.get(tenant, id);
   if (!conversation) throw new NotFound(`No conversation "${id}"`);
+  // It takes no turn, so none is needed.
+  if (background) return { write: retakeInBackground(conversation, by), message, background };
   const write = retakeMessage(conversation, by);
   const { activeJobId, messageCount, version } = conversation;
   if (activeJobId === undefined && messageCount === message) return { write, message };

@@ -238,6 +238,10 @@ export function jobContext(run: Run, scope: string): JobContext {
       run.finish({ ok: true, value: input, continues: true });
       return new Promise(() => {});
     },
+    handOff: (type, input) => {
+      run.finish({ ok: true, value: input, continues: true, type });
+      return new Promise(() => {});
+    },
     generate: (name, request, config: GenerateConfig = {}) =>
       droppable(generate(name, request, config, false)),
     stream: (name, request, config: GenerateConfig = {}) => droppable(generate(name, request, config, true)),

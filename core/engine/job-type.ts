@@ -61,7 +61,7 @@ export type JobType<I = unknown, R = unknown> = {
   callOff?: CallOff;
   /** How the result reads as an assistant's message, for job types that can answer in a conversation. */
   reply?(result: R): { content: string; data: JsonObject; title?: string };
-  /** The field of the input that is the user's message. Without it `question`. */
+  /** The field of the input that is the user's message. Without it `question`, for types that reply. */
   message?: string & keyof I;
   /**
    * For types whose jobs take long: what the conversation is told at once. It does not wait for such a job, whose answer

@@ -81,8 +81,10 @@ export type Outcome =
 /** The job function asked for something that the journal contradicts. */
 export type Divergence = { step: string; message: string };
 
-/** With `continues` the value is the input of the job that carries this one on. */
-export type Finished = { ok: true; value: unknown; continues?: true } | { ok: false; error: unknown };
+/** With `continues` the value is the input of the job that carries this one on, which may be of another type. */
+export type Finished =
+  | { ok: true; value: unknown; continues?: true; type?: string }
+  | { ok: false; error: unknown };
 
 export type World = {
   model: Model;

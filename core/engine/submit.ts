@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import * as z from "zod";
-import { addMessage, type OnBusy } from "../conversations/conversation.ts";
+import { addBackground, addMessage, type OnBusy } from "../conversations/conversation.ts";
 import { store } from "../payloads/payloads.ts";
 import { ConversationBusy, IdempotencyMismatch, InvalidRequest, NotFound } from "../protocol/error.ts";
 import type { Budget, Dependencies, JobRecord, Lane, Parent } from "../protocol/job.ts";
@@ -40,6 +39,8 @@ export type SubmitRequest = Timing & {
   /** Derived from what the job is for, where it must be known before. There is one job of an id. */
   jobId?: string;
   scheduleId?: string;
+  /** Whom to tell when it has ended: by a job of its own, which the API submits behind this one. */
+  notify?: { url: string };
   /** The job that waits for this one. */
   parent?: Parent;
   /** The job that this one carries on. */
@@ -122,7 +123,7 @@ async function planOf(
     throw invalid("depends_on", "A message that interrupts its conversation waits for no other job");
   const parsed = parse(jobType.input, request.input, ["input"]);
   const input = jobType.prepare?.(parsed, deployment) ?? parsed;
-  const question = conversation ? questionOf(jobType, input) : "";
+  const said = conversation ? messageOf(jobType, input) : "";
   const jobId = request.jobId ?? newId();
   const at = now();
   const timing = moments(request, at, settings);
@@ -155,7 +156,10 @@ async function planOf(
     ...(idempotencyKey ? { idempotency: { key: idempotencyKey, fingerprint: fingerprintOf(request) } } : {}),
     ...(content ? { content } : {}),
     ...(conversation
-      ? { join: () => join(services, tenant, conversation, { content: question, jobId, at }) }
+      ? {
+          join: () =>
+            join(services, tenant, conversation, { content: said, jobId, at }, jobType.acknowledge?.(input)),
+        }
       : {}),
   };
 }
@@ -196,11 +200,9 @@ export function unknownType(type: string, jobs: Jobs): InvalidRequest {
   return new InvalidRequest(message, { details: { errors: [{ field: "type", message }] } });
 }
 
-const asking = z.object({ question: z.string() });
-
-function questionOf(jobType: AnyJobType, input: unknown): string {
-  const asked = jobType.reply ? asking.safeParse(input) : undefined;
-  if (asked?.success) return asked.data.question;
+function messageOf(jobType: AnyJobType, input: unknown): string {
+  const { [jobType.message ?? "question"]: said } = input as Record<string, unknown>;
+  if ((jobType.reply || jobType.message) && typeof said === "string") return said;
   const message = `Job type "${jobType.type}" does not answer in conversations`;
   throw new InvalidRequest(message, { details: { errors: [{ field: "type", message }] } });
 }
@@ -210,19 +212,25 @@ async function join(
   tenant: string,
   { id, onBusy }: { id: string; onBusy: OnBusy },
   message: { content: string; jobId: string; at: number },
+  acknowledgement: string | undefined,
 ): Promise<Joined> {
   const conversation = await conversations.get(tenant, id);
   if (!conversation) throw new NotFound(`No conversation "${id}"`);
-  const write = addMessage(conversation, message, onBusy === "interrupt" ? "next" : "last");
-  const number = write.record.messageCount;
+  const write =
+    acknowledgement === undefined
+      ? addMessage(conversation, message, onBusy === "interrupt" ? "next" : "last")
+      : addBackground(conversation, message, acknowledgement);
+  const { number } = write.messages[0]!;
+  const background = acknowledgement === undefined ? {} : { background: true as const };
   const { activeJobId } = conversation;
-  if (onBusy !== "reject" || activeJobId === undefined) return { write, message: number };
+  if (onBusy !== "reject" || activeJobId === undefined) return { write, message: number, ...background };
   // The job at work may be this very request's, sent again. Only its idempotency key can tell, and it is asked by a
   // write that expects a version which is gone.
   write.record.version = conversation.version;
   return {
     write,
     message: number,
+    ...background,
     rejected: new ConversationBusy(`Conversation "${id}" is busy with job ${activeJobId}`, {
       details: { active_job_id: activeJobId },
     }),

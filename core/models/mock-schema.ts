@@ -23,6 +23,8 @@ function fitting(given: JsonObject, root: JsonObject, filling: Filling, about: L
   const inner = (part: JsonObject, answer = about) => fitting(part, root, filling, answer);
   if (schema.const !== undefined) return schema.const;
   const named = choicesOf(schema);
+  if (named && schema.default !== undefined)
+    return named.find((choice) => words.includes(String(choice).toLowerCase())) ?? (schema.default as Json);
   if (named) return about && named.includes(about.label) ? about.label : pick(named, random);
   const choices = schema.anyOf ?? schema.oneOf;
   if (Array.isArray(choices)) return inner(choices[0] as JsonObject);

@@ -3,18 +3,11 @@ import {
   GetAsyncInvokeCommand,
   StartAsyncInvokeCommand,
 } from "@aws-sdk/client-bedrock-runtime";
-import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { connection } from "../aws-services.ts";
 import { env as names, required } from "../config.ts";
+import type { JobKey } from "../protocol/job.ts";
 import type { JsonObject } from "../protocol/json.ts";
-import {
-  garbled,
-  OperationError,
-  type OperationName,
-  type OperationProvider,
-  refusal,
-  unreachable,
-} from "./operation.ts";
+import { garbled, type OperationName, type OperationProvider, refusal, unreachable } from "./operation.ts";
 import type { VideoRequest } from "./video.ts";
 
 /**
@@ -31,11 +24,9 @@ export function bedrockOperations(environment: NodeJS.ProcessEnv): OperationProv
     maxAttempts: 1,
     ...(endpoint ? { endpoint } : {}),
   });
-  const s3 = new S3Client(connection);
 
   return {
     async start(operation, request, { job, signal, idempotencyKey }) {
-      const prefix = [job.tenant, job.jobId].map(encodeURIComponent).join("/");
       const { invocationArn } = await calling(operation, () =>
         bedrock.send(
           new StartAsyncInvokeCommand({
@@ -43,7 +34,7 @@ export function bedrockOperations(environment: NodeJS.ProcessEnv): OperationProv
             clientRequestToken: idempotencyKey.replaceAll("_", "-").replace(/^-+|-+$/g, "0"),
             modelId: operation.slice("bedrock:".length),
             modelInput: reelInput(request as VideoRequest),
-            outputDataConfig: { s3OutputDataConfig: { s3Uri: `s3://${bucket}/${prefix}/reel` } },
+            outputDataConfig: { s3OutputDataConfig: { s3Uri: `s3://${bucket}/${prefixOf(job)}/reel` } },
           }),
           { abortSignal: signal },
         ),
@@ -52,7 +43,7 @@ export function bedrockOperations(environment: NodeJS.ProcessEnv): OperationProv
       return { operation, operation_id: invocationArn };
     },
 
-    async poll({ operation, operation_id }, { signal }) {
+    async poll({ operation, operation_id }, { job, signal }) {
       const answer = await calling(operation, () =>
         bedrock.send(new GetAsyncInvokeCommand({ invocationArn: operation_id }), { abortSignal: signal }),
       );
@@ -60,30 +51,19 @@ export function bedrockOperations(environment: NodeJS.ProcessEnv): OperationProv
       if (status === "Failed")
         return { state: "failed", failure: { code: "operation_failed", message: `${operation} failed` } };
       if (status !== "Completed") return { state: "pending" };
-      const folder = outputDataConfig?.s3OutputDataConfig?.s3Uri;
-      if (!folder) throw garbled(operation, "without a place of its video");
-      const files: JsonObject[] = [
-        { uri: `${folder.replace(/\/$/, "")}/output.mp4`, media_type: "video/mp4" },
-      ];
-      return { state: "done", result: { files } };
-    },
-
-    async download({ operation }, { uri }, mostBytes, { signal }) {
-      const [, from, key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(uri) ?? [];
-      if (from !== bucket || key === undefined) throw garbled(operation, "with a place that is not ours");
-      return calling(operation, async () => {
-        const object = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }), {
-          abortSignal: signal,
-        });
-        if ((object.ContentLength ?? 0) > mostBytes)
-          throw new OperationError(
-            "operation_rejected",
-            `What ${operation} made is larger than ${mostBytes} bytes`,
-          );
-        return (await object.Body?.transformToByteArray()) ?? new Uint8Array();
-      });
+      // Bedrock adds a folder of the invocation to what it was given.
+      const folder = outputDataConfig?.s3OutputDataConfig?.s3Uri?.replace(/\/$/, "") ?? "";
+      if (!folder.startsWith(`s3://${bucket}/${prefixOf(job)}/`))
+        throw garbled(operation, "with a place that is not its job's");
+      const key = `${folder.slice(`s3://${bucket}/`.length)}/output.mp4`;
+      return { state: "done", result: { files: [{ key, media_type: "video/mp4" }] } };
     },
   };
+}
+
+/** Where the payload store has what belongs to a job. */
+function prefixOf({ tenant, jobId }: JobKey): string {
+  return [tenant, jobId].map(encodeURIComponent).join("/");
 }
 
 const shotSeconds = 6;
@@ -111,7 +91,7 @@ async function calling<T>(operation: OperationName, call: () => Promise<T>): Pro
   try {
     return await call();
   } catch (error) {
-    if (error instanceof OperationError || !(error instanceof Error)) throw error;
+    if (!(error instanceof Error)) throw error;
     const status = (error as SdkError).$metadata?.httpStatusCode;
     if (status === undefined || status < 400) throw unreachable(operation, error);
     throw refusal(operation, status, /^[A-Za-z]{3,64}$/.test(error.name) ? error.name : undefined);

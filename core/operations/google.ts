@@ -83,7 +83,7 @@ export async function googleOperations(
       return { state: "done", result: { files } };
     },
 
-    async download({ operation }, { uri }, mostBytes, { signal }) {
+    async download({ operation }, uri, mostBytes, { signal }) {
       let url = new URL(uri);
       for (let hop = 0; hop <= mostRedirects; hop += 1) {
         const isOwn = url.origin === new URL(baseURL).origin;

@@ -51,7 +51,7 @@ export function mockOperations({
     },
     poll,
     cancel: async () => {},
-    async download(_ticket, { uri }) {
+    async download(_ticket, uri) {
       return Buffer.from(uri.slice(uri.indexOf(",") + 1), "base64");
     },
   };

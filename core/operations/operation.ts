@@ -14,8 +14,8 @@ export type Poll =
   | { state: "done"; result: JsonObject }
   | { state: "failed"; failure: Failure };
 
-/** A file that an operation has made, where its provider keeps it. */
-export type RemoteFile = { uri: string; media_type: string };
+/** A file that an operation has made: where its provider keeps it, or below which key it has put it into our payload store. */
+export type MadeFile = { media_type: string } & ({ uri: string } | { key: string });
 
 export type OperationCall = {
   job: JobKey;
@@ -38,7 +38,7 @@ export interface OperationProvider {
   /** Calls it off. What has ended by then is none of its business. Without it the provider knows no such thing. */
   cancel?(ticket: Ticket, call: OperationCall): Promise<void>;
   /** @throws OperationError `operation_rejected` above `mostBytes`. */
-  download?(ticket: Ticket, file: RemoteFile, mostBytes: number, call: OperationCall): Promise<Uint8Array>;
+  download?(ticket: Ticket, uri: string, mostBytes: number, call: OperationCall): Promise<Uint8Array>;
 }
 
 /** What is known of an operation before its provider is asked. */
@@ -67,7 +67,7 @@ export interface Operations {
   pollAfter(said: Json, ticket: Ticket, call: OperationCall): Promise<Poll>;
   /** @returns false where the provider knows no such thing. */
   cancel(ticket: Ticket, call: OperationCall): Promise<boolean>;
-  download(ticket: Ticket, file: RemoteFile, mostBytes: number, call: OperationCall): Promise<Uint8Array>;
+  download(ticket: Ticket, uri: string, mostBytes: number, call: OperationCall): Promise<Uint8Array>;
 }
 
 type OperationErrorCode =

@@ -72,11 +72,11 @@ export function operations(environment: NodeJS.ProcessEnv, overrides: OperationO
       await provider.cancel?.(ticket, call);
       return provider.cancel !== undefined;
     },
-    async download(ticket, file, mostBytes, call) {
+    async download(ticket, uri, mostBytes, call) {
       const provider = await providerOf(ticket.operation);
       if (!provider.download)
         throw new OperationError("operation_rejected", `${ticket.operation} makes no files`);
-      return provider.download(ticket, file, mostBytes, call);
+      return provider.download(ticket, uri, mostBytes, call);
     },
   };
 }

@@ -1,8 +1,13 @@
+import { derivedId } from "../../core/derived-id.ts";
+import { whyNot } from "../../core/egress.ts";
 import { successor } from "../../core/engine/children.ts";
 import { readJob } from "../../core/engine/job-reading.ts";
+import { invalid } from "../../core/engine/parse.ts";
 import { type SubmitRequest, type Submitted, submit } from "../../core/engine/submit.ts";
+import { Conflict } from "../../core/protocol/error.ts";
 import { isTerminal, type JobKey, type JobRecord } from "../../core/protocol/job.ts";
 import type { JobView } from "../../core/protocol/wire.ts";
+import { webhookSecrets } from "../../core/signing.ts";
 import type { Call, Door } from "./route.ts";
 
 type AnyCall = Call<unknown, unknown, unknown>;
@@ -10,9 +15,38 @@ type AnyCall = Call<unknown, unknown, unknown>;
 /** Submits a job on behalf of a caller, and says how to follow it. */
 export async function accept(call: AnyCall, door: Door, request: SubmitRequest) {
   const { tenant, id: by } = call.principal;
+  const { services, jobs } = door;
   const { idempotencyKey } = call;
-  const asked = { ...request, idempotencyKey };
-  return accepted(call, door, await submit(door.services, door.jobs, { tenant, by }, asked));
+  const { notify } = request;
+  const reason = notify && whyNot(notify.url, services.deployment.webhookHosts);
+  if (reason) throw invalid("notify.url", reason);
+  if (notify) await webhookSecrets(services.signing, tenant);
+  const submitted = await submit(services, jobs, { tenant, by }, { ...request, idempotencyKey });
+  if (notify) await announce(door, { tenant, by }, submitted.job, notify.url);
+  return accepted(call, door, submitted);
+}
+
+/** Makes the job that tells of the end of this one: it depends on it, so nothing else has to think of it. */
+async function announce(
+  { services, jobs }: Door,
+  who: { tenant: string; by: string },
+  { tenant, jobId, lane: priority, tags }: JobRecord,
+  url: string,
+): Promise<void> {
+  try {
+    await submit(services, jobs, who, {
+      type: "notification",
+      input: { job_id: jobId, url },
+      jobId: derivedId(tenant, jobId, "notification", url),
+      dependsOn: [jobId],
+      onDependencyFailure: "continue",
+      priority,
+      tags,
+    });
+  } catch (error) {
+    // The same request has been made before.
+    if (!(error instanceof Conflict)) throw error;
+  }
 }
 
 /** What a caller is told of the job that it has been given. */

@@ -77,11 +77,14 @@ export const conversationRoutes: AnyRoute[] = [
       schema: schemas.acceptedMessage,
     },
     handle: async (call, door) => {
-      const { content, on_busy, type, input, priority } = call.body;
+      const { deployment } = door.services;
+      const { content, on_busy, type = deployment.messageType, input, priority, notify } = call.body;
+      const message = door.jobs.latest(type)?.message ?? "question";
       const { place, ...accepted } = await accept(call, door, {
         type,
-        input: { ...input, question: content },
+        input: { ...input, [message]: content },
         priority,
+        ...(notify ? { notify } : {}),
         conversation: { id: call.params.id, onBusy: on_busy },
       });
       return { ...accepted, ...place! };

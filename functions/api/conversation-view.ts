@@ -17,6 +17,7 @@ export function conversationView(record: ConversationRecord, messages: Message[]
     ...conversationSummary(record),
     active_job_id: record.activeJobId ?? null,
     waiting_job_ids: record.waitingJobIds,
+    background_job_ids: record.backgroundJobIds ?? [],
     failed_job_id: record.failedJobId ?? null,
     error: record.failure ?? null,
     messages: messages.map((message) => ({
@@ -26,6 +27,7 @@ export function conversationView(record: ConversationRecord, messages: Message[]
       role: message.role,
       content: message.content,
       job_id: message.jobId,
+      answers: message.answers ?? null,
       created_at: iso(message.at),
     })),
   };

@@ -5,7 +5,9 @@ import { conversationRoutes } from "./conversation-routes.ts";
 import { jobRoutes } from "./job-routes.ts";
 import { lifecycleRoutes } from "./lifecycle-routes.ts";
 import { maieuticRoutes } from "./maieutic-routes.ts";
+import { operationRoutes } from "./operation-routes.ts";
 import { payloadRoutes } from "./payload-routes.ts";
+import { projectRoutes } from "./project-routes.ts";
 import { projectionRoutes } from "./projection-routes.ts";
 import type { AnyRoute } from "./route.ts";
 import { scheduleRoutes } from "./schedule-routes.ts";
@@ -17,6 +19,8 @@ export const routes: AnyRoute[] = [
   ...accessRoutes,
   ...jobRoutes,
   ...lifecycleRoutes,
+  // Before those of callbacks: `signed` is no id.
+  ...operationRoutes,
   ...callbackRoutes,
   ...payloadRoutes,
   ...conversationRoutes,
@@ -26,4 +30,5 @@ export const routes: AnyRoute[] = [
   ...maieuticRoutes,
   ...configurationRoutes,
   ...workflowRoutes,
+  ...projectRoutes,
 ];

@@ -60,6 +60,17 @@ const progress = z
     completed_steps: z.number(),
     percentage: z.number().meta({ description: "0 to 100, never falling; 100 only at the end" }),
     details: z.string(),
+    operation: z
+      .object({
+        id: z.string().meta({ description: "Its provider's own" }),
+        state: z.literal("pending"),
+        polls: z.number(),
+        elapsed_seconds: z.number(),
+        eta_seconds: z.number().optional(),
+        percentage: z.number().optional(),
+      })
+      .optional()
+      .meta({ description: "What somebody else is doing for the job, as long as they do" }),
     timestamp: moment,
   })
   .meta({ id: "Progress" });
@@ -276,6 +287,11 @@ const manner = {
   budget: budget.optional(),
 };
 
+export const notify = z
+  .strictObject({ url: z.string().max(2_000) })
+  .optional()
+  .meta({ description: "Is told when the job has ended, by a signed webhook: docs/jobs/router.md" });
+
 export const submitBody = z.strictObject({
   type: z.string().max(64).meta({ description: "One of GET /api/job-types" }),
   input: z.unknown().optional().meta({ description: "As the job type's input_schema says" }),
@@ -314,6 +330,7 @@ export const submitBody = z.strictObject({
   }),
   conversation_id: id.optional(),
   on_busy: onBusy,
+  notify,
 });
 
 export const pauseBody = z.strictObject({ reason: z.string().max(500).optional() }).optional();
@@ -501,6 +518,7 @@ const message = z
     role: z.enum(["user", "assistant"]),
     content: z.string(),
     job_id: z.string(),
+    answers: z.number().nullable().meta({ description: "The number of the user's message that it answers" }),
     created_at: moment,
   })
   .meta({
@@ -514,6 +532,9 @@ export const conversation = z
     ...conversationSummary.shape,
     active_job_id: z.string().nullable(),
     waiting_job_ids: z.array(z.string()),
+    background_job_ids: z.array(z.string()).meta({
+      description: "Jobs that the conversation does not wait for, and that will still say something in it",
+    }),
     failed_job_id: z.string().nullable().meta({ description: "Set while processing_state is error" }),
     error: failure.nullable(),
     messages: z.array(message),
@@ -544,12 +565,20 @@ export const conversationBody = z
 export const messageBody = z.strictObject({
   content: z.string().min(1).meta({ description: "What the user says" }),
   on_busy: onBusy,
-  type: z.string().max(64).default("council").meta({ description: "The job type that answers" }),
+  type: z
+    .string()
+    .max(64)
+    .optional()
+    .meta({
+      description:
+        "The job type that answers; `router` picks one. Default: the deployment's, which is council",
+    }),
   input: z
     .record(z.string(), z.unknown())
     .optional()
     .meta({ description: "Further fields of the job's input: members, chairman, ..." }),
   priority: z.enum(lanes).optional(),
+  notify,
 });
 
 export const acceptedMessage = z

@@ -19,6 +19,7 @@ export function submitRequest({
   single_flight,
   conversation_id,
   on_busy,
+  notify,
 }: z.output<typeof submitBody>): Omit<SubmitRequest, "input"> {
   return {
     type,
@@ -34,6 +35,7 @@ export function submitRequest({
     onDependencyFailure: on_dependency_failure,
     ...(cache ? { cache: { ttlSeconds: cache.ttl_seconds, bypass: cache.bypass } } : {}),
     singleFlight: single_flight,
+    ...(notify ? { notify } : {}),
     ...(conversation_id ? { conversation: { id: conversation_id, onBusy: on_busy } } : {}),
   };
 }

@@ -14,14 +14,14 @@ export async function earlierExchanges(
   ctx: JobContext,
   conversations: Conversations,
 ): Promise<ChatMessage[]> {
-  const { conversation, tenant, jobId } = ctx.job;
+  const { conversation, tenant } = ctx.job;
   if (!conversation || conversation.message === 1) return [];
   return ctx.step("history", async () => {
     const messages = await conversations.messages(tenant, conversation.id, {
       after: Math.max(0, conversation.message - 1 - historyMessages),
       limit: 2 * historyMessages,
     });
-    return newestThatFit(messages, jobId);
+    return newestThatFit(messages, conversation.message);
   });
 }
 
@@ -29,15 +29,17 @@ export async function earlierExchanges(
  * Questions with their answers: a question whose job failed, was cancelled or still waits has none and is left out. An
  * answer may stand behind later questions, which had to wait for their turn.
  */
-function newestThatFit(messages: Message[], jobId: string): ChatMessage[] {
-  const answers = new Map(
-    messages.flatMap((message) => (message.role === "assistant" ? [[message.jobId, message.content]] : [])),
+function newestThatFit(messages: Message[], current: number): ChatMessage[] {
+  const answers = new Map<number | string, string>(
+    messages.flatMap(({ role, answers, jobId, content }) =>
+      role === "assistant" ? [[answers ?? jobId, content]] : [],
+    ),
   );
   const window: ChatMessage[] = [];
   let characters = 0;
-  for (const { role, content: question, jobId: askedBy } of messages.toReversed()) {
-    const answer = answers.get(askedBy);
-    if (role !== "user" || askedBy === jobId || answer === undefined) continue;
+  for (const { number, role, content: question, jobId } of messages.toReversed()) {
+    const answer = answers.get(number) ?? answers.get(jobId);
+    if (role !== "user" || number === current || answer === undefined) continue;
     characters += question.length + answer.length;
     if (characters > historyCharacters) break;
     window.unshift({ role: "user", content: question }, { role: "assistant", content: answer });

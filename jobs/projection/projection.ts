@@ -155,6 +155,7 @@ export const projection = defineJob<Input, Result>({
     };
   },
 
+  message: "narrative",
   reply: ({ final_projection, reflection, persona, namespace, style }) => ({
     content: final_projection,
     data: { reflection, persona, namespace, style },

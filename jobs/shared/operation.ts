@@ -37,8 +37,8 @@ export type OperationOptions = {
   request: JsonObject;
   timeoutSeconds: number;
   cadence?: Partial<Cadence>;
-  /** Shows how it stands; without an argument once there is nothing more to wait for. */
-  show: (standing?: OperationProgress) => void;
+  /** What people are shown to be waiting for: `the video`. */
+  what: string;
 };
 
 /** What is known of an operation between two asks. It is the state of a condition, so it is JSON. */
@@ -60,19 +60,18 @@ export function operation(
   options: OperationOptions,
 ): Promise<{ ticket: Ticket; result: JsonObject }> {
   return ctx.runInChildContext(name, async (scope) => {
-    const { show } = options;
     const traits = services.operations.traits(options.operation, options.request);
     const [said, callbackId] = traits.callsBack ? await scope.createCallback<Json>("callback") : [];
     const ticket = await begin(scope, services, options, traits, callbackId);
     const watch = new Watch(scope, services, options, traits, ticket);
-    show(watch.standing({ asks: 0, faults: 0 }));
+    watch.show({ asks: 0, faults: 0 });
     try {
       const ended = said ? await watch.firstOf(said) : await watch.poll("poll");
       if (ended.state === "done") return { ticket, result: ended.result };
       const { code, message, details } = ended.failure;
       throw new StepFailed(code, message, details === undefined ? {} : { details });
     } finally {
-      show();
+      watch.showEnd();
     }
   });
 }
@@ -218,11 +217,37 @@ class Watch {
         return { asks, faults, outcome: { state: "failed", failure: unknowable(error) } };
       watched = { ...before, asks, faults };
     }
-    this.options.show(this.standing(watched));
+    this.show(watched);
     return watched;
   }
 
-  standing({ asks, percentage }: Watched): OperationProgress {
+  show(watched: Watched): void {
+    const standing = this.standing(watched);
+    const { id, polls, elapsed_seconds: elapsed, eta_seconds: eta, percentage } = standing;
+    const fraction = percentage === undefined ? elapsed / (elapsed + (eta ?? elapsed) + 1) : percentage / 100;
+    const left = eta === undefined ? "" : eta > 0 ? `, about ${eta} s to go` : ", any moment now";
+    this.scope.progress({
+      current_step: `Waiting for ${this.options.what}`,
+      total_steps: 2,
+      completed_steps: 0,
+      percentage: 10 + Math.floor(80 * Math.min(fraction, 1)),
+      details: `Operation ${id} is pending: asked ${polls} times in ${elapsed} s${left}`,
+      operation: standing,
+    });
+  }
+
+  /** There is nothing more to wait for, so nothing is shown of it. */
+  showEnd(): void {
+    this.scope.progress({
+      current_step: "Fetching the result",
+      total_steps: 2,
+      completed_steps: 1,
+      percentage: 95,
+      details: `${this.options.operation} has ended`,
+    });
+  }
+
+  private standing({ asks, percentage }: Watched): OperationProgress {
     const elapsedMs = asks === 0 ? 0 : this.services.now() - this.begunAt;
     const leftMs =
       percentage !== undefined && percentage > 0

@@ -50,4 +50,14 @@ export const translation = defineJob<Input, RoundTrip>({
     show("end", "The analysis is complete");
     return result;
   },
+
+  message: "text",
+  reply: ({ final_text, intermediate_language, semantic_drift, lost_elements, ...data }) => ({
+    content: [
+      final_text,
+      `Through ${intermediate_language} and back${semantic_drift === null ? "" : `, semantic drift ${semantic_drift.toFixed(2)}`}.`,
+      ...(lost_elements.length > 0 ? [`Lost on the way: ${lost_elements.join("; ")}.`] : []),
+    ].join("\n\n"),
+    data: { ...data, final_text, intermediate_language, semantic_drift, lost_elements },
+  }),
 });
