@@ -2,7 +2,9 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { newConversation } from "../../core/conversations/conversation.ts";
 import { batchType } from "../../core/engine/batch-job.ts";
+import { completeCallback } from "../../core/engine/callback.ts";
 import { cancel } from "../../core/engine/cancel.ts";
+import { callbackIdOf } from "../../core/engine/ids.ts";
 import type { AnyJobType } from "../../core/engine/job-type.ts";
 import { submit } from "../../core/engine/submit.ts";
 import { wholeJournal } from "../../core/engine/whole-journal.ts";
@@ -11,8 +13,10 @@ import { models } from "../../core/models/models.ts";
 import { load } from "../../core/payloads/payloads.ts";
 import { type Entry, valueIn, withValue } from "../../core/protocol/event.ts";
 import type { JobKey } from "../../core/protocol/job.ts";
+import type { Json } from "../../core/protocol/json.ts";
 import type { Services } from "../../core/services.ts";
 import { jobs } from "../../jobs/index.ts";
+import { maieutic } from "../../jobs/maieutic/maieutic.ts";
 import { chamber } from "../jobs/council/script.ts";
 import { engine } from "../support/engine.ts";
 
@@ -73,7 +77,37 @@ const shapes: Record<string, Record<string, Recording>> = {
       return journalOf(services, key);
     },
   },
+  maieutic: {
+    example: exampleOf(maieutic),
+    "answered-and-projected": dialogue({
+      "answer-1": { answer: "I was in the room." },
+      "answer-2": { answer: "I wanted to be seen." },
+      offer: { accept: true, style: "poetic" },
+    }),
+    "left-after-one-answer": dialogue({
+      "answer-1": { answer: "I was in the room." },
+      "answer-2": { answer: "quit" },
+      offer: { accept: false },
+    }),
+    "carried-on-by-nobody": dialogue({ "answer-1": { answer: "I was in the room." } }),
+  },
 };
+
+/** A dialogue in which somebody gives these answers, by path, and no others. */
+function dialogue(answers: Record<string, Json>): Recording {
+  return async () => {
+    const own = jobs.all.filter(({ type }) => type !== batchType);
+    const { services, submit: start, pass, toEnd } = engine(own, { model: models({ MOCK_LATENCY_MS: "0" }) });
+    const { type, example } = maieutic;
+    const key = await start({ ...example, max_turns: 2, interactive: true }, { type });
+    for (const [path, result] of Object.entries(answers)) {
+      await pass(key);
+      await completeCallback(services, key, callbackIdOf(key, path), { result }, "somebody");
+    }
+    await toEnd(key);
+    return journalOf(services, key);
+  };
+}
 
 function exampleOf(jobType: AnyJobType): Recording {
   return async () => {
