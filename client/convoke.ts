@@ -19,6 +19,7 @@ import type {
   ForkOptions,
   JobSummary,
   Moment,
+  PlanDecision,
   Question,
   RetryOptions,
   Schedule,
@@ -27,6 +28,7 @@ import type {
   Selection,
   SendOptions,
   SubmitOptions,
+  Workflow,
 } from "./views.ts";
 
 export type ConvokeOptions = {
@@ -146,6 +148,26 @@ export type Convoke = {
       id: string,
       options?: Patient & { idempotencyKey?: string },
     ): Promise<{ job_id: string; status: JobStatus; schedule_id: string }>;
+  };
+
+  /** Audits. Their ids are `audit_` and the job's id. */
+  workflows: {
+    get(id: string, options?: Patient): Promise<Workflow>;
+    /**
+     * Approves or rejects the plan that waits, or the one that is named. The same decision again is told what stands.
+     * @throws ConvokeError with the code `conflict` when another decision stands.
+     */
+    decide(
+      id: string,
+      decision: { approved: boolean; feedback?: string; plan_id?: string },
+      options?: Patient,
+    ): Promise<PlanDecision>;
+    /** @returns undefined while it is not ready. */
+    report(
+      id: string,
+      options?: Patient,
+    ): Promise<{ final_report: string; generated_at: string } | undefined>;
+    cancel(id: string, options?: Patient): Promise<{ workflow_id: string; cancelled_at: string }>;
   };
 
   /** Opens the WebSocket ahead of the first watch, so that this need not wait for it. */
@@ -270,6 +292,19 @@ export function convoke(options: ConvokeOptions): Convoke {
           signal,
         }),
     },
+    workflows: {
+      get: (id, { signal } = {}) => send("GET", `${workflowPath(id)}/status/live`, { signal }),
+      decide: (id, body, { signal } = {}) => send("POST", `${workflowPath(id)}/approve`, { body, signal }),
+      async report(id, { signal } = {}) {
+        const answer = await send<{ final_report: string; generated_at: string }>(
+          "GET",
+          `${workflowPath(id)}/report`,
+          { signal },
+        );
+        return answer.final_report === undefined ? undefined : answer;
+      },
+      cancel: (id, { signal } = {}) => send("DELETE", workflowPath(id), { signal }),
+    },
     connect: () => socket.connect(),
     close: () => socket.close(),
   };
@@ -281,6 +316,10 @@ function jobPath(jobId: string): string {
 
 function callbackPath(id: string): string {
   return `/api/callbacks/${encodeURIComponent(id)}`;
+}
+
+function workflowPath(id: string): string {
+  return `/api/workflows/${encodeURIComponent(id)}`;
 }
 
 function schedulePath(id: string): string {

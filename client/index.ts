@@ -19,6 +19,7 @@ export type {
   Moment,
   OnBusy,
   Overlap,
+  PlanDecision,
   Question,
   RetryOptions,
   Schedule,
@@ -27,4 +28,6 @@ export type {
   Selection,
   SendOptions,
   SubmitOptions,
+  Workflow,
+  WorkflowStatus,
 } from "./views.ts";

@@ -173,6 +173,71 @@ export type Question = {
   deadline: string | null;
 };
 
+export type WorkflowStatus =
+  | "pending"
+  | "planning"
+  | "awaiting_approval"
+  | "analyzing"
+  | "writing"
+  | "consolidating"
+  | "completed"
+  | "failed"
+  | "cancelled";
+
+/** An audit as it is at this moment, with what a page needs to show it at work. */
+export type Workflow = {
+  workflow_id: string;
+  job_id: string;
+  workflow_status: WorkflowStatus;
+  status_message: string;
+  progress_percentage: number;
+  created_at: string;
+  updated_at: string;
+  awaiting_human: boolean;
+  plan_approved: boolean;
+  /** `null` while there is none. */
+  audit_plan: (JsonObject & { plan_id: string; sections: JsonObject[] }) | null;
+  errors: string[];
+  messages: string[];
+  background_processing: boolean;
+  /** While other audits have all slots: 1 is the next to get one. */
+  queue_position: number | null;
+  report_ready: boolean;
+  live_indicators: {
+    is_processing: boolean;
+    is_completed: boolean;
+    is_waiting: boolean;
+    is_background_processing: boolean;
+    last_update: string;
+    processing_stage: WorkflowStatus;
+  };
+  progress_tracking: {
+    total_sections: number;
+    completed_sections: number;
+    completion_percentage: number;
+    current_section_name: string | null;
+    section_progress: {
+      id: string;
+      name: string;
+      status: "pending" | "in_progress" | "completed";
+      order: number;
+    }[];
+  };
+  progress_info: { estimated_completion: string; recent_messages: string[] };
+};
+
+/** The decision on an audit's plan. The first one stands. */
+export type PlanDecision = {
+  workflow_id: string;
+  plan_id: string;
+  approved: boolean;
+  feedback_provided: boolean;
+  background_processing_started: boolean;
+  processing_message: string | null;
+  workflow_status: WorkflowStatus;
+  updated_at: string;
+};
+
 /** What a job is told, or why it will not be told anything. */
 export type Answer = { result: Json } | { error: { code?: string; message: string } };
 

@@ -8,7 +8,7 @@ import type { Json } from "../../core/protocol/json.ts";
 import type { EventView, JobView } from "../../core/protocol/wire.ts";
 import { type Convoke, convoke } from "../convoke.ts";
 import type { DeltaView } from "../feed.ts";
-import type { Question } from "../views.ts";
+import type { PlanDecision, Question } from "../views.ts";
 import { councilNews, renderCouncil, renderOutcome, renderResult } from "./council.ts";
 import { applyToCouncil, type CouncilResult, newCouncil } from "./council-view.ts";
 import { findEndpoint } from "./endpoint.ts";
@@ -160,6 +160,33 @@ export async function run(args: string[], terminal: Terminal): Promise<number> {
         return exit.completed;
       })(options),
     );
+  for (const approved of [true, false]) {
+    const verb = approved ? "approve" : "reject";
+    command(
+      `${verb} <workflow>`,
+      approved ? "have an audit carried out by its plan" : "have an audit planned again",
+    )
+      .option("--feedback <text>", "what to mind from now on")
+      .option("--plan <id>", "which plan is meant; without it the one that waits")
+      .action((workflow: string, options: Common & { feedback?: string; plan?: string }) =>
+        act(async (client, session) => {
+          const { feedback, plan: plan_id } = options;
+          const decision = { approved, ...(feedback ? { feedback } : {}), ...(plan_id ? { plan_id } : {}) };
+          return decided(await client.workflows.decide(auditOf(workflow), decision, session), session);
+        })(options),
+      );
+  }
+  command("report <workflow>", "print the report of an audit, in Markdown").action(
+    (workflow: string, options: Common) =>
+      act(async (client, { print, complain, json, signal }) => {
+        const id = auditOf(workflow);
+        const report = await client.workflows.report(id, { signal });
+        if (report) print(json ? JSON.stringify(report) : safe(report.final_report));
+        else
+          complain(`${id} has no report yet: ${(await client.workflows.get(id, { signal })).status_message}`);
+        return report ? exit.completed : exit.failed;
+      })(options),
+  );
   command("pause <job>", "let nothing more of a job begin until it is resumed")
     .option("--reason <text>", "why")
     .action((job: string, options: Common & { reason?: string }) =>
@@ -242,6 +269,23 @@ type Session = {
   signal: AbortSignal;
   url: string;
 };
+
+/** An audit may be named by its job. */
+function auditOf(workflow: string): string {
+  return workflow.startsWith("audit_") ? workflow : `audit_${workflow}`;
+}
+
+function decided(decision: PlanDecision, { print, json }: Session): number {
+  if (json) print(JSON.stringify(decision));
+  else {
+    const { workflow_id, plan_id, approved, processing_message } = decision;
+    print(
+      `${plan_id} of ${workflow_id} is ${approved ? "approved" : "rejected"}. ${processing_message ?? ""}`.trimEnd(),
+    );
+    print(`Watch it with: convoke watch ${workflow_id.slice("audit_".length)}`);
+  }
+  return exit.completed;
+}
 
 type CouncilOptions = { members?: string; chairman?: string; conversation?: string };
 
