@@ -122,7 +122,8 @@ function mount(
   });
 }
 
-const honoPath = (path: string) => path.replace(/\{(\w+)\}/g, ":$1");
+/** `{path}` at the end takes all that is left: a slash in it may come as it is or encoded. */
+const honoPath = (path: string) => path.replace(/\{path\}$/, ":path{.+}").replace(/\{(\w+)\}/g, ":$1");
 
 /** Who asks at an open route. Owns nothing and may do nothing. */
 const nobody: Principal = { tenant: "", id: "", scopes: [] };
