@@ -71,7 +71,7 @@ const generateBody = generateFieldInput.omit({ attribute: true });
 
 const systemPromptQuery = z.strictObject({
   context: z.string().max(2_000).default("").meta({ description: "What the prompt is for" }),
-  wait: schemas.wholeOr(10, 0, 20).meta({ description: "Seconds to wait for the arbitrator" }),
+  wait: schemas.wholeOr(0, 0, 20).meta({ description: "Seconds to wait for the model" }),
 });
 
 /** A merged prompt is found again for as long as its job is kept. */
