@@ -56,7 +56,6 @@ export type OperationTraits = {
  * @throws OperationError
  */
 export interface Operations {
-  traits(operation: OperationName, request: JsonObject): OperationTraits;
   start(
     operation: OperationName,
     request: JsonObject,

@@ -2,19 +2,8 @@ import { listOf, env as names } from "../config.ts";
 import { egress } from "../egress.ts";
 import { headersByHost, type KeySource, providerKeys } from "../models/provider-keys.ts";
 import type { Millis } from "../protocol/json.ts";
-import { callsBack, type HttpRequest } from "./http.ts";
-import { mockMs } from "./mock.ts";
-import {
-  OperationError,
-  type OperationName,
-  type OperationProvider,
-  type Operations,
-  type OperationTraits,
-} from "./operation.ts";
-import type { VideoRequest } from "./video.ts";
-
-const providers = ["google", "bedrock", "mock", "http"] as const;
-type ProviderName = (typeof providers)[number];
+import { OperationError, type OperationName, type OperationProvider, type Operations } from "./operation.ts";
+import { nameOf, type ProviderName } from "./traits.ts";
 
 export type OperationOverrides = {
   now?: () => Millis;
@@ -59,7 +48,6 @@ export function operations(environment: NodeJS.ProcessEnv, overrides: OperationO
   };
 
   return {
-    traits: (operation, request) => traits[nameOf(operation)](operation, request),
     start: async (operation, request, call) => (await providerOf(operation)).start(operation, request, call),
     poll: async (ticket, call) => (await providerOf(ticket.operation)).poll(ticket, call),
     async pollAfter(said, ticket, call) {
@@ -79,32 +67,4 @@ export function operations(environment: NodeJS.ProcessEnv, overrides: OperationO
       return provider.download(ticket, uri, mostBytes, call);
     },
   };
-}
-
-/** Of figures that the providers publish: Veo takes one to three minutes, Nova Reel about a quarter of a minute a second. */
-const traits: Record<
-  ProviderName,
-  (operation: OperationName, request: Parameters<Operations["traits"]>[1]) => OperationTraits
-> = {
-  google: () => ({ repeatable: false, callsBack: false, expectedMs: 90_000 }),
-  bedrock: (_, request) => ({
-    repeatable: true,
-    callsBack: false,
-    expectedMs: Math.max(90_000, ((request as VideoRequest).duration_seconds ?? 6) * 8_000),
-  }),
-  mock: (operation) => ({ repeatable: true, callsBack: false, expectedMs: mockMs(operation) ?? 20_000 }),
-  http: (_, request) => ({
-    repeatable: (request as HttpRequest).idempotent === true,
-    callsBack: callsBack(request as HttpRequest),
-  }),
-};
-
-/** @throws OperationError `operation_unknown` for a name without one of our prefixes. */
-function nameOf(operation: OperationName): ProviderName {
-  const name = providers.find((known) => operation.startsWith(`${known}:`));
-  if (name) return name;
-  throw new OperationError(
-    "operation_unknown",
-    `No operation "${operation}"; a name begins with ${providers.map((known) => `${known}:`).join(", ")}`,
-  );
 }

@@ -8,6 +8,7 @@ import type {
   Ticket,
 } from "../../core/operations/operation.ts";
 import { OperationError } from "../../core/operations/operation.ts";
+import { traitsOf } from "../../core/operations/traits.ts";
 import { ServiceError, StepError, StepFailed, Unavailable } from "../../core/protocol/error.ts";
 import type { Failure, OperationProgress } from "../../core/protocol/job.ts";
 import type { Json, JsonObject, Millis } from "../../core/protocol/json.ts";
@@ -35,6 +36,8 @@ const mostFaults = 20;
 export type OperationOptions = {
   operation: OperationName;
   request: JsonObject;
+  /** Without them those that the provider is known for. */
+  traits?: OperationTraits;
   timeoutSeconds: number;
   cadence?: Partial<Cadence>;
   /** What people are shown to be waiting for: `the video`. */
@@ -60,7 +63,7 @@ export function operation(
   options: OperationOptions,
 ): Promise<{ ticket: Ticket; result: JsonObject }> {
   return ctx.runInChildContext(name, async (scope) => {
-    const traits = services.operations.traits(options.operation, options.request);
+    const traits = options.traits ?? traitsOf(options.operation, options.request);
     const [said, callbackId] = traits.callsBack ? await scope.createCallback<Json>("callback") : [];
     const ticket = await begin(scope, services, options, traits, callbackId);
     const watch = new Watch(scope, services, options, traits, ticket);

@@ -3,14 +3,19 @@ import * as z from "zod";
 import { completeCallback } from "../../../core/engine/callback.ts";
 import { cancel } from "../../../core/engine/cancel.ts";
 import { defineJob } from "../../../core/engine/job-type.ts";
-import { OperationError, type Operations, type Poll } from "../../../core/operations/operation.ts";
+import {
+  OperationError,
+  type Operations,
+  type OperationTraits,
+  type Poll,
+} from "../../../core/operations/operation.ts";
 import type { JobKey } from "../../../core/protocol/job.ts";
 import type { Json, Millis } from "../../../core/protocol/json.ts";
 import { callOff } from "../../../jobs/operation/call-off.ts";
 import { callingOff, operation } from "../../../jobs/shared/operation.ts";
 import { engine } from "../../support/engine.ts";
 
-const rendering = (timeoutSeconds = 86_400) =>
+const rendering = (timeoutSeconds: number, traits: OperationTraits) =>
   defineJob<Json, Json>({
     type: "test",
     version: 1,
@@ -25,6 +30,7 @@ const rendering = (timeoutSeconds = 86_400) =>
         operation: "fake:renderer",
         request: { scene: "harbour" },
         timeoutSeconds,
+        traits,
         what: "the picture",
       });
       return { operation_id: ticket.operation_id, result };
@@ -32,7 +38,9 @@ const rendering = (timeoutSeconds = 86_400) =>
     callOff: callingOff("render"),
   });
 
-type Fake = Partial<Operations> & { traits?: Operations["traits"] };
+const paid: OperationTraits = { repeatable: false, callsBack: false, expectedMs: 3_600_000 };
+
+type Fake = Partial<Operations> & { traits?: OperationTraits };
 
 /** A provider in virtual time. Says what was asked of it, and when. */
 function rendered(fake: Fake = {}, { timeoutSeconds = 86_400, takesMs = 7_200_000 } = {}) {
@@ -40,7 +48,6 @@ function rendered(fake: Fake = {}, { timeoutSeconds = 86_400, takesMs = 7_200_00
   let begunAt = 0;
   const note = (what: "start" | "poll" | "cancel") => asked.push({ what, at: self.time.now() });
   const operations: Operations = {
-    traits: () => ({ repeatable: false, callsBack: false, expectedMs: 3_600_000 }),
     async start(name, request, call) {
       note("start");
       begunAt ||= self.time.now();
@@ -62,8 +69,7 @@ function rendered(fake: Fake = {}, { timeoutSeconds = 86_400, takesMs = 7_200_00
     },
     download: async () => new Uint8Array(),
   };
-  const given = { ...operations, ...(fake.traits ? { traits: fake.traits } : {}) };
-  const self = engine([rendering(timeoutSeconds), callOff], { operations: given });
+  const self = engine([rendering(timeoutSeconds, fake.traits ?? paid), callOff], { operations });
   const count = (what: string) => asked.filter((one) => one.what === what).length;
   return { ...self, asked, count };
 }
@@ -199,7 +205,7 @@ test("a start that was refused before it began, or that may be repeated, is made
   const keys = new Set<string>();
   const repeatable = rendered(
     {
-      traits: () => ({ repeatable: true, callsBack: false }),
+      traits: { repeatable: true, callsBack: false },
       async start(name, _request, { idempotencyKey }) {
         keys.add(idempotencyKey);
         if (repeatable.count("start") < 3) throw new OperationError("operation_unavailable", "no answer");
@@ -265,7 +271,7 @@ test("an operation that takes longer than it may is called off, and the job fail
   expect(job.count("cancel")).toBe(1);
 });
 
-const callsBack: Operations["traits"] = () => ({ repeatable: false, callsBack: true });
+const callsBack: OperationTraits = { repeatable: false, callsBack: true };
 
 /** The callback that a job waits for, once it does. */
 async function openCallback(job: ReturnType<typeof rendered>, key: JobKey) {
