@@ -37,6 +37,21 @@ inBothWorlds((world) => {
     expect((await Promise.all(again)).filter(Boolean)).toHaveLength(3);
   });
 
+  test("a job in the line knows its place, which moves up as others are served", async () => {
+    const { slots } = world();
+    const pool = aPool(1);
+    const [first, second, third] = [waiting("a", 1), waiting("b", 2), waiting("c", 2, "other")];
+    for (const job of [third, first, second]) await slots.enter(pool, job);
+    const places = () => Promise.all([first, second, third].map((job) => slots.position(pool, job)));
+
+    expect(await places()).toEqual([1, 2, 3]);
+    await slots.next(pool);
+    expect(await places()).toEqual([undefined, 1, 2]);
+    await slots.leave(pool, second);
+    expect(await places()).toEqual([undefined, undefined, 1]);
+    expect(await slots.position(aPool(1), third)).toBeUndefined();
+  });
+
   test("a holder that asks again has one slot, and giving back what one has not changes nothing", async () => {
     const { slots } = world();
     const pool = aPool(2);

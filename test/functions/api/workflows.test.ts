@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { currentJob } from "../../../core/engine/job-reading.ts";
+import { pass } from "../../../core/engine/pass.ts";
 import { auditors, down, draft, type Script, input as usualInput } from "../../jobs/audit/script.ts";
 import { type Answer, door } from "./door.ts";
 
@@ -726,6 +727,44 @@ test("a workflow that is not there, is somebody else's, or is another job, is no
     ).toEqual(Array(9).fill(404));
   }
   expect((await audit.live()).status).toBe("awaiting_approval");
+});
+
+test("its work is in the log, each thing at its level, without a word of anybody's [A4-07] [A4-64] [A4-65] [A4-66] [A4-67]", async () => {
+  const audit = await office({ "analyze Treasury": down }, { max_cycles: 2 });
+  const lines: { level: string; message: string; fields: object }[] = [];
+  const at =
+    (level: string) =>
+    (message: string, fields: object = {}) =>
+      void lines.push({ level, message, fields });
+  const logger = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+  const work = async () => {
+    const { services, jobs, key } = audit;
+    services.queue.receive();
+    await pass(services, jobs, key, { deadline: services.now() + 60_000, logger });
+  };
+
+  await work();
+  await audit.decide({ approved: true, feedback: "Mind the bonuses" });
+  await work();
+
+  const said = lines.filter(({ message }) => message.startsWith("audit"));
+  expect(said.map(({ level, message }) => [level, message])).toEqual([
+    ["info", "audit plan made"],
+    ["debug", "audit plan"],
+    ["info", "audit plan decided"],
+    ["info", "audit cycle completed"],
+    ["warn", "audit cycle failed"],
+    ["error", "audit timed out"],
+  ]);
+  expect(said[4]?.fields).toMatchObject({
+    job_id: audit.jobId,
+    cycle: 2,
+    section: "tresorerie",
+    agent: "analyzer",
+    code: "model_rejected",
+  });
+  for (const secret of ["bonuses", "Salaries", "annual-report"])
+    expect(JSON.stringify(lines)).not.toContain(secret);
 });
 
 test("who may only read decides nothing", async () => {
