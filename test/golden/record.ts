@@ -9,20 +9,24 @@ import type { AnyJobType } from "../../core/engine/job-type.ts";
 import { submit } from "../../core/engine/submit.ts";
 import { wholeJournal } from "../../core/engine/whole-journal.ts";
 import { ModelError } from "../../core/models/errors.ts";
+import type { Model } from "../../core/models/model.ts";
 import { models } from "../../core/models/models.ts";
 import { load } from "../../core/payloads/payloads.ts";
 import { type Entry, valueIn, withValue } from "../../core/protocol/event.ts";
 import type { JobKey } from "../../core/protocol/job.ts";
 import type { Json } from "../../core/protocol/json.ts";
 import type { Services } from "../../core/services.ts";
+import { audit } from "../../jobs/audit/audit.ts";
 import { jobs } from "../../jobs/index.ts";
 import { maieutic } from "../../jobs/maieutic/maieutic.ts";
+import { auditors, found, input, type Script } from "../jobs/audit/script.ts";
 import { chamber } from "../jobs/council/script.ts";
 import { engine } from "../support/engine.ts";
 
 /** A journal that was written on the real engine, with its values in place. */
 type Recording = () => Promise<Entry[]>;
 
+const mocks = models({ MOCK_LATENCY_MS: "0" });
 const down = () => new ModelError("model_rejected", "Gone for good");
 
 /** What a job of a type can meet. Types that are not in here have the journal of their example, with mock models. */
@@ -91,15 +95,48 @@ const shapes: Record<string, Record<string, Recording>> = {
     }),
     "carried-on-by-nobody": dialogue({ "answer-1": { answer: "I was in the room." } }),
   },
+  audit: {
+    approved: examined({ "approval-1": { approved: true } }),
+    "rejected-then-approved-with-feedback": examined({
+      "approval-1": { approved: false, feedback: "Treasury first" },
+      feedback: { feedback: "Mind the cash" },
+      "approval-2": { approved: true, feedback: "Go on" },
+    }),
+    "plan-that-cannot-be-read": examined(
+      { "approval-1": { approved: true } },
+      { plan: () => "I would rather not." },
+    ),
+    "cycles-that-fail": examined(
+      { "approval-1": { approved: true } },
+      {
+        "analyze Payroll and personnel": (_request, call) => (call === 1 ? down() : found),
+        "write Treasury": (_request, call) => (call <= 2 ? down() : "At last."),
+        summarise: (_request, call) => (call === 1 ? down() : "The summary."),
+      },
+    ),
+    "timed-out": examined({ "approval-1": { approved: true } }, { "write Treasury": down }),
+    "rejected-too-often": examined(
+      Object.fromEntries([1, 2, 3, 4].map((number) => [`approval-${number}`, { approved: false }])),
+    ),
+  },
 };
+
+/** An audit on which somebody decides like this. */
+function examined(answers: Record<string, Json>, script: Script = {}): Recording {
+  return answered(audit, input, answers, auditors(script));
+}
 
 /** A dialogue in which somebody gives these answers, by path, and no others. */
 function dialogue(answers: Record<string, Json>): Recording {
+  return answered(maieutic, { ...maieutic.example, max_turns: 2, interactive: true }, answers, mocks);
+}
+
+/** A job that is answered so, by path, each when it waits for it. */
+function answered({ type }: AnyJobType, input: Json, answers: Record<string, Json>, model: Model): Recording {
   return async () => {
     const own = jobs.all.filter(({ type }) => type !== batchType);
-    const { services, submit: start, pass, toEnd } = engine(own, { model: models({ MOCK_LATENCY_MS: "0" }) });
-    const { type, example } = maieutic;
-    const key = await start({ ...example, max_turns: 2, interactive: true }, { type });
+    const { services, submit: start, pass, toEnd } = engine(own, { model });
+    const key = await start(input, { type });
     for (const [path, result] of Object.entries(answers)) {
       await pass(key);
       await completeCallback(services, key, callbackIdOf(key, path), { result }, "somebody");
@@ -112,7 +149,7 @@ function dialogue(answers: Record<string, Json>): Recording {
 function exampleOf(jobType: AnyJobType): Recording {
   return async () => {
     const own = jobs.all.filter(({ type }) => type !== batchType);
-    const { services, toEnd } = engine(own, { model: models({ MOCK_LATENCY_MS: "0" }) });
+    const { services, toEnd } = engine(own, { model: mocks });
     const request = { type: jobType.type, input: jobType.example };
     const { job } = await submit(services, jobs, { tenant: "acme", by: "somebody" }, request);
     await toEnd(job);
