@@ -193,7 +193,9 @@ test("a step that no invocation is long enough for ends its job after five of th
   expect(ended.failure).toMatchObject({
     code: "worker_died",
     step: "endless",
-    message: expect.stringMatching(/ran out of time, in "endless", .* a step that is longer than an invocation/),
+    message: expect.stringMatching(
+      /ran out of time, in "endless", .* a step that is longer than an invocation/,
+    ),
     details: { workers: 5, steps: ["endless"] },
   });
   expect(ended.hops).toBeLessThanOrEqual(6);
@@ -313,7 +315,9 @@ test("a job function that takes its worker down before anything is recorded is n
   job.deploy(spinning);
   const { failure } = await job.toEnd(key);
   expect(failure?.code).toBe("worker_died");
-  expect(failure?.message).toMatch(/5 workers in a row died over this job, .* outside of its steps.*process\.exit/);
+  expect(failure?.message).toMatch(
+    /5 workers in a row died over this job, .* outside of its steps.*process\.exit/,
+  );
   // Five deaths are counted, and up to five sweeps pass until a pass is late enough to count.
   expect(begun).toBeLessThanOrEqual(5 * 5);
 });
