@@ -3,8 +3,9 @@ import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations
 import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import { Duration, Stack } from "aws-cdk-lib/core";
 import { Construct } from "constructs";
+import { env } from "../core/config.ts";
 import { excuse } from "./findings.ts";
-import { lambdaFunction, logGroupOf, type Plan } from "./lambda.ts";
+import { grantParameter, lambdaFunction, logGroupOf, type Plan } from "./lambda.ts";
 
 /** The front door for requests. */
 export class Api extends Construct {
@@ -13,7 +14,7 @@ export class Api extends Construct {
 
   constructor(scope: Construct, id: string, plan: Plan) {
     super(scope, id);
-    const { access, allowedOrigins, limits, models, settings } = plan.environment;
+    const { access, allowedOrigins, limits, models, settings, signingSecretParameter } = plan.environment;
     this.fn = lambdaFunction(this, "api", plan, {
       description: "Accepts jobs and answers questions about them",
       memorySize: 1024,
@@ -22,6 +23,7 @@ export class Api extends Construct {
       // A job's models are chosen when it is submitted, so that a later deployment changes nothing for it.
       environment: { ...access, ...models, ...limits },
     });
+    if (signingSecretParameter) grantParameter(this.fn, env.signingSecretParameter, signingSecretParameter);
 
     const api = new HttpApi(this, "HttpApi", {
       apiName: Stack.of(this).stackName,
@@ -30,7 +32,14 @@ export class Api extends Construct {
         ? {
             allowOrigins: allowedOrigins,
             allowMethods: [CorsHttpMethod.ANY],
-            allowHeaders: ["authorization", "content-type", "idempotency-key", "prefer"],
+            allowHeaders: ["authorization", "content-type", "idempotency-key", "if-match", "prefer"],
+            exposeHeaders: [
+              "etag",
+              "idempotent-replayed",
+              "preference-applied",
+              "retry-after",
+              "x-request-id",
+            ],
             maxAge: Duration.hours(1),
           }
         : undefined,
@@ -56,6 +65,11 @@ export class Api extends Construct {
       format: accessLogFormat,
     };
     this.url = api.apiEndpoint;
+  }
+
+  /** For addresses that are given to others. */
+  tellAddress(fn: LambdaFunction): void {
+    fn.addEnvironment(env.apiUrl, this.url);
   }
 }
 

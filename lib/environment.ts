@@ -11,7 +11,7 @@ export type Environment = {
   settings: Settings;
   /** True where people's data is: it outlives the stack, and somebody is told when something is wrong. */
   production: boolean;
-  /** Which models answer, for the functions' environment. What is not in here they choose themselves. */
+  /** Which models answer, and whom jobs may call, for the functions' environment. What is not in here they choose themselves. */
   models: Record<string, string>;
   /** Bedrock models besides these that a job may name. */
   moreModels: string[];
@@ -23,6 +23,8 @@ export type Environment = {
   allowedOrigins: string[];
   /** The SSM SecureString that holds the keys of model providers. */
   providerKeysParameter?: string;
+  /** The SSM SecureString that callback addresses and webhooks are signed with. */
+  signingSecretParameter?: string;
   lanes: Record<Lane, LaneShare>;
 };
 
@@ -61,6 +63,10 @@ export function environmentOf(node: Node): Environment {
       [env.workModels]: text("workModels"),
       [env.mockFallback]: text("mockFallback"),
       [env.modelPrices]: text("modelPrices"),
+      [env.videoModel]: text("videoModel"),
+      [env.messageType]: text("messageType"),
+      [env.operationHosts]: text("operationHosts"),
+      [env.webhookHosts]: text("webhookHosts"),
       [env.openaiBaseUrl]: text("openaiBaseUrl"),
       [env.anthropicBaseUrl]: text("anthropicBaseUrl"),
     }),
@@ -78,6 +84,7 @@ export function environmentOf(node: Node): Environment {
     }),
     allowedOrigins: list("allowedOrigins"),
     providerKeysParameter: text("providerKeysParameter"),
+    signingSecretParameter: text("signingSecretParameter"),
     lanes: Object.fromEntries(lanes.map((lane) => [lane, shareOf(lane)])) as Record<Lane, LaneShare>,
   };
 }

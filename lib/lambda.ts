@@ -1,4 +1,4 @@
-import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import {
   Architecture,
   Code,
@@ -9,7 +9,7 @@ import {
   Tracing,
 } from "aws-cdk-lib/aws-lambda";
 import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
-import { type Duration, RemovalPolicy } from "aws-cdk-lib/core";
+import { type Duration, RemovalPolicy, Stack } from "aws-cdk-lib/core";
 import type { Construct } from "constructs";
 import { env } from "../core/config.ts";
 import type { Bundles, FunctionName } from "./bundle.ts";
@@ -68,4 +68,21 @@ export function logGroupOf(scope: Construct, id: string, { production }: Environ
     retention: production ? RetentionDays.THREE_MONTHS : RetentionDays.TWO_WEEKS,
     removalPolicy: production ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
   });
+}
+
+/** Lets a function read a secret, and tells it where that is. */
+export function grantParameter(fn: LambdaFunction, variable: string, parameter: string): void {
+  fn.addToRolePolicy(
+    new PolicyStatement({
+      actions: ["ssm:GetParameter"],
+      resources: [
+        Stack.of(fn).formatArn({
+          service: "ssm",
+          resource: "parameter",
+          resourceName: parameter.replace(/^\//, ""),
+        }),
+      ],
+    }),
+  );
+  fn.addEnvironment(variable, parameter);
 }

@@ -3,7 +3,7 @@ import { Queue, QueueEncryption, type QueueProps } from "aws-cdk-lib/aws-sqs";
 import { Duration } from "aws-cdk-lib/core";
 import { Construct } from "constructs";
 import { env } from "../core/config.ts";
-import { type Lane, lanes } from "../core/protocol/job.ts";
+import { eachLane, type Lane, lanes } from "../core/protocol/job.ts";
 import type { Environment } from "./environment.ts";
 import { excuse } from "./findings.ts";
 
@@ -60,8 +60,4 @@ export function excuseQueueSource(mapping: EventSourceMapping): void {
 
 export function title(lane: Lane): string {
   return lane[0]!.toUpperCase() + lane.slice(1);
-}
-
-function eachLane<T>(make: (lane: Lane) => T): Record<Lane, T> {
-  return Object.fromEntries(lanes.map((lane) => [lane, make(lane)])) as Record<Lane, T>;
 }

@@ -40,6 +40,7 @@ export class ConvokeStack extends Stack {
 
     // The message wakes a worker, which appends to the journal and may ask for another pass.
     worker.consume(queue, environment.lanes);
+    api.tellAddress(worker.fn);
     journal.grantRead(worker.fn);
     journal.grantWrite(worker.fn);
     payloads.grantReadWrite(worker.fn);

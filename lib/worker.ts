@@ -7,7 +7,7 @@ import { deploymentOf } from "../core/models/deployment.ts";
 import { type Lane, lanes } from "../core/protocol/job.ts";
 import type { LaneShare } from "./environment.ts";
 import { excuseWildcard } from "./findings.ts";
-import { lambdaFunction, type Plan } from "./lambda.ts";
+import { grantParameter, lambdaFunction, type Plan } from "./lambda.ts";
 import { excuseQueueSource, title, type WorkQueue } from "./queue.ts";
 
 /** Advances jobs, up to ten to an invocation. */
@@ -16,7 +16,8 @@ export class Worker extends Construct {
 
   constructor(scope: Construct, id: string, plan: Plan) {
     super(scope, id);
-    const { limits, settings, models, moreModels, providerKeysParameter } = plan.environment;
+    const { limits, settings, models, moreModels, providerKeysParameter, signingSecretParameter } =
+      plan.environment;
     this.fn = lambdaFunction(this, "worker", plan, {
       description: "Advances jobs",
       // It waits for models most of the time, and waiting is billed by the memory.
@@ -28,9 +29,11 @@ export class Worker extends Construct {
       recursiveLoop: RecursiveLoop.ALLOW,
     });
     // The models that the function will choose, from the same variables.
-    const { councilMembers, councilChairmen, titleModel, workModels } = deploymentOf(models);
+    const { councilMembers, councilChairmen, titleModel, workModels, videoModel } = deploymentOf(models);
     this.allowBedrock([...councilMembers, ...councilChairmen, titleModel, ...workModels, ...moreModels]);
-    if (providerKeysParameter) this.allowProviderKeys(providerKeysParameter);
+    this.allowVideos(videoModel);
+    if (providerKeysParameter) grantParameter(this.fn, env.providerKeysParameter, providerKeysParameter);
+    if (signingSecretParameter) grantParameter(this.fn, env.signingSecretParameter, signingSecretParameter);
   }
 
   consume(queue: WorkQueue, shares: Record<Lane, LaneShare>): void {
@@ -67,20 +70,16 @@ export class Worker extends Construct {
     }
   }
 
-  private allowProviderKeys(parameter: string): void {
+  /** Videos are made beside the call that begins them. */
+  private allowVideos(model: string): void {
+    if (!model.startsWith("bedrock:")) return;
+    this.allowBedrock([model]);
+    const stack = Stack.of(this);
+    const invocations = stack.formatArn({ service: "bedrock", resource: "async-invoke", resourceName: "*" });
     this.fn.addToRolePolicy(
-      new PolicyStatement({
-        actions: ["ssm:GetParameter"],
-        resources: [
-          Stack.of(this).formatArn({
-            service: "ssm",
-            resource: "parameter",
-            resourceName: parameter.replace(/^\//, ""),
-          }),
-        ],
-      }),
+      new PolicyStatement({ actions: ["bedrock:GetAsyncInvoke"], resources: [invocations] }),
     );
-    this.fn.addEnvironment(env.providerKeysParameter, parameter);
+    excuseWildcard(this.fn, invocations, "What is to be looked at is named when it has begun");
   }
 }
 

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -119,8 +120,10 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     if (faults) undo.push(() => faults.stop());
     const ports = faults?.ports ?? enginePorts;
 
+    const secret = signingSecret(state);
     let addresses = (text: string) => text;
     const environment = (fn: Resource<"AWS::Lambda::Function">): Record<string, string> => ({
+      SIGNING_SECRET: secret,
       ...passedThrough(process.env),
       ...Object.fromEntries(
         Object.entries(fn.properties.Environment?.Variables ?? {}).map(([name, value]) => [
@@ -291,9 +294,9 @@ function runtimeEnvironment(
   };
 }
 
-/** Of the runner's own environment: what chooses and pays for models, and nothing else. */
+/** Of the runner's own environment: what chooses and pays for models, whom jobs may call, and nothing else. */
 const passed =
-  /^(AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|REGION|DEFAULT_REGION|BEARER_TOKEN_BEDROCK)|(OPENAI|ANTHROPIC|BEDROCK|COUNCIL|MOCK)_.*|TITLE_MODEL|LOG_LEVEL|HOME|PATH|LANG|NODE_EXTRA_CA_CERTS|HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy)$/;
+  /^(AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|REGION|DEFAULT_REGION|BEARER_TOKEN_BEDROCK)|(OPENAI|ANTHROPIC|GOOGLE|BEDROCK|COUNCIL|MOCK|OPERATION|WEBHOOK)_.*|(TITLE|VIDEO)_MODEL|WORK_MODELS|MESSAGE_TYPE|SIGNING_SECRET|LOG_LEVEL|HOME|PATH|LANG|NODE_EXTRA_CA_CERTS|HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy)$/;
 
 function passedThrough(from: NodeJS.ProcessEnv): Record<string, string> {
   const own = Object.fromEntries(
@@ -303,6 +306,13 @@ function passedThrough(from: NodeJS.ProcessEnv): Record<string, string> {
     ? {}
     : { AWS_ACCESS_KEY_ID: "local", AWS_SECRET_ACCESS_KEY: "local" };
   return { AWS_REGION: region, AWS_DEFAULT_REGION: region, ...dummies, ...own };
+}
+
+/** Kept, so that what was signed before a restart is good after it. */
+function signingSecret(state: State): string {
+  const secret = state.get("signing-secret") ?? randomBytes(32).toString("base64url");
+  state.set("signing-secret", secret);
+  return secret;
 }
 
 /** Functions that somebody waits for: behind an API, or fed by a queue or stream that is not of dead letters. */

@@ -61,6 +61,7 @@ test("a synthesis needs no network and no account, and neither CDK nor cdk-nag f
     "AwsSolutions-APIG4",
     "AwsSolutions-IAM5[Resource::*]",
     "AwsSolutions-IAM5[Resource::<...>/*]",
+    "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:bedrock:<AWS::Region>:<AWS::AccountId>:async-invoke/*]",
     "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<...>/ws/*/@connections/*]",
     "AwsSolutions-S1",
     "AwsSolutions-SQS3",

@@ -19,6 +19,8 @@ const known = [
   /^(mnemonist|obliterator)$/,
   /^ai$/,
   /^@ai-sdk\//,
+  /^(request-filtering-agent|ipaddr\.js)$/,
+  /^(standardwebhooks|@stablelib\/base64|fast-sha256)$/,
   /^(aws4fetch|eventsource-parser|@vercel\/oidc|@workflow\/serde)$/,
 ];
 

@@ -265,6 +265,8 @@ describe("rights", () => {
       actions: ["s3:GetObject", "s3:PutObject"],
       resource: /^\{"Fn::Join":\["",\[\{"Fn::GetAtt":\["PayloadsBucket\w+","Arn"\]\},"\/\*"\]\]\}$/,
     },
+    // So do invocations that go on beside their call.
+    { actions: ["bedrock:GetAsyncInvoke"], resource: /:bedrock:.*":async-invoke\/\*"/ },
     { actions: ["execute-api:ManageConnections"], resource: /"\/ws\/\*\/@connections\/\*"/ },
   ];
 
@@ -329,7 +331,12 @@ describe("rights", () => {
     );
     const others = "openai:gpt-5.6-terra,mock:curie";
     expect(
-      mayCall({ councilMembers: others, councilChairmen: others, titleModel: "mock:curie" }),
+      mayCall({
+        councilMembers: others,
+        councilChairmen: others,
+        titleModel: "mock:curie",
+        videoModel: "mock:video",
+      }),
     ).toBeUndefined();
   });
 });
