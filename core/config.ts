@@ -1,4 +1,4 @@
-import { type Lane, lanes } from "./protocol/job.ts";
+import { eachLane, type Lane } from "./protocol/job.ts";
 
 /** Names of environment variables: written by lib/, read by functions/. */
 export const env = {
@@ -172,10 +172,7 @@ export function required(environment: NodeJS.ProcessEnv, name: string): string {
 }
 
 export function queueUrls(environment: NodeJS.ProcessEnv): Record<Lane, string> {
-  return Object.fromEntries(lanes.map((lane) => [lane, required(environment, env.queue(lane))])) as Record<
-    Lane,
-    string
-  >;
+  return eachLane((lane) => required(environment, env.queue(lane)));
 }
 
 /** The entries of a setting that holds several, separated by commas. */

@@ -7,6 +7,10 @@ export const lanes = ["high", "normal", "low"] as const;
 /** A priority is a queue of its own, with its own share of the workers. */
 export type Lane = (typeof lanes)[number];
 
+export function eachLane<T>(what: (lane: Lane) => T): Record<Lane, T> {
+  return Object.fromEntries(lanes.map((lane) => [lane, what(lane)])) as Record<Lane, T>;
+}
+
 export const jobStatuses = [
   "scheduled",
   "pending",
@@ -30,6 +34,8 @@ export type Progress = {
   /** 0 to 100, never falling; 100 only when the job has completed. */
   percentage: number;
   details: string;
+  /** Set by the engine once a step has answered with less than was asked for. */
+  degraded?: true;
   /** What somebody else is doing for the job. Absent when there is nothing, or nothing any more. */
   operation?: OperationProgress;
 };

@@ -1,4 +1,4 @@
-import type { Lane } from "../protocol/job.ts";
+import { eachLane, type Lane } from "../protocol/job.ts";
 import type { Millis } from "../protocol/json.ts";
 import type { Services } from "../services.ts";
 import { checkDelay, type WakeUp, type WorkQueue } from "./queue.ts";
@@ -15,6 +15,14 @@ export interface MemoryQueue extends WorkQueue {
 export function memoryQueue({ now }: Pick<Services, "now">): MemoryQueue {
   const queue: MemoryQueue = {
     waiting: [],
+    async lengths() {
+      const moment = now();
+      return eachLane((lane) => {
+        const mine = queue.waiting.filter((each) => each.lane === lane);
+        const ready = mine.filter(({ at }) => at <= moment).length;
+        return { ready, taken: 0, delayed: mine.length - ready };
+      });
+    },
     async send(lane, { tenant, jobId }, delaySeconds = 0) {
       checkDelay(delaySeconds);
       queue.waiting.push({ lane, job: { tenant, jobId }, at: now() + delaySeconds * 1000 });

@@ -3,7 +3,13 @@ import type { JobKey, Lane } from "../protocol/job.ts";
 /** A wake-up call. It carries ids only, so it may be lost, doubled, late or swapped without harm. */
 export type WakeUp = JobKey;
 
+/** What is ready, what a worker has taken, and what is not ready before its time. Approximate: SQS counts in many places. */
+export type LaneLength = { ready: number; taken: number; delayed: number };
+
 export interface WorkQueue {
+  /** @throws Unavailable when the queue refuses or is silent. */
+  lengths(): Promise<Record<Lane, LaneLength>>;
+
   /**
    * Asks for another pass over a job.
    * @param delaySeconds - 0 to 900. SQS accepts no more, so the sweeper carries longer waits.

@@ -1,11 +1,15 @@
 import { createHash } from "node:crypto";
-import { SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
+import { GetQueueAttributesCommand, SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import { calling } from "../aws.ts";
-import type { Lane } from "../protocol/job.ts";
-import { checkDelay, type WorkQueue } from "./queue.ts";
+import { eachLane, type Lane, lanes } from "../protocol/job.ts";
+import { checkDelay, type LaneLength, type WorkQueue } from "./queue.ts";
 
 export function sqsQueue(client: SQSClient, urls: Record<Lane, string>): WorkQueue {
   return {
+    async lengths() {
+      const counted = await Promise.all(lanes.map((lane) => lengthOf(client, urls[lane])));
+      return eachLane((lane) => counted[lanes.indexOf(lane)]!);
+    },
     async send(lane, job, delaySeconds = 0) {
       checkDelay(delaySeconds);
       await calling("The queue", () =>
@@ -20,6 +24,26 @@ export function sqsQueue(client: SQSClient, urls: Record<Lane, string>): WorkQue
         ),
       );
     },
+  };
+}
+
+async function lengthOf(client: SQSClient, url: string): Promise<LaneLength> {
+  const { Attributes = {} } = await calling("The queue", () =>
+    client.send(
+      new GetQueueAttributesCommand({
+        QueueUrl: url,
+        AttributeNames: [
+          "ApproximateNumberOfMessages",
+          "ApproximateNumberOfMessagesNotVisible",
+          "ApproximateNumberOfMessagesDelayed",
+        ],
+      }),
+    ),
+  );
+  return {
+    ready: Number(Attributes.ApproximateNumberOfMessages ?? 0),
+    taken: Number(Attributes.ApproximateNumberOfMessagesNotVisible ?? 0),
+    delayed: Number(Attributes.ApproximateNumberOfMessagesDelayed ?? 0),
   };
 }
 

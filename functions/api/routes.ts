@@ -5,6 +5,7 @@ import { conversationRoutes } from "./conversation-routes.ts";
 import { jobRoutes } from "./job-routes.ts";
 import { lifecycleRoutes } from "./lifecycle-routes.ts";
 import { maieuticRoutes } from "./maieutic-routes.ts";
+import { metricsRoutes } from "./metrics-routes.ts";
 import { operationRoutes } from "./operation-routes.ts";
 import { payloadRoutes } from "./payload-routes.ts";
 import { projectRoutes } from "./project-routes.ts";
@@ -31,4 +32,5 @@ export const routes: AnyRoute[] = [
   ...configurationRoutes,
   ...workflowRoutes,
   ...projectRoutes,
+  ...metricsRoutes,
 ];

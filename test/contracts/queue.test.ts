@@ -21,6 +21,20 @@ inBothWorlds((world, engines) => {
     expect(await eventually(() => receive("low")[0])).toEqual({ tenant: "acme", jobId: "late" });
   });
 
+  test("every lane says how long it is, and what is not ready before its time [A3-14]", async () => {
+    const { queue, receive } = world();
+    while (receive("low").length > 0);
+    const before = await queue.lengths();
+    await queue.send("low", { tenant: "acme", jobId: "now" });
+    await queue.send("low", { tenant: "acme", jobId: "later" }, 900);
+    await eventually(async () => {
+      const { high, low } = await queue.lengths();
+      expect(high).toEqual(before.high);
+      expect([low.ready - before.low.ready, low.delayed - before.low.delayed]).toEqual([1, 1]);
+      return true;
+    });
+  });
+
   test.each([-1, 0.5, 901, Number.NaN])("a delay of %d seconds is refused", async (seconds) => {
     const { queue } = world();
     await expect(queue.send("normal", { tenant: "acme", jobId: "j" }, seconds)).rejects.toThrow(RangeError);

@@ -7,6 +7,8 @@ import { memoryCloud } from "../../../testing/index.ts";
 /** What a role says: an object in the asked-for shape, a text, parts of an answer, or the error that it throws. */
 export type Says = (request: ModelRequest, prompt: string) => object | string | Error;
 
+const isAnswer = (said: object): said is Partial<ModelAnswer> => "text" in said;
+
 /** By role; a developer's also by file, as `write src/app.ts`, and the reviewer's and the fixes' by the times asked. */
 export type Script = Record<string, Says>;
 
@@ -78,7 +80,7 @@ export function cast(script: Script = {}, takesMs: (prompt: string) => number = 
       const answer: Partial<ModelAnswer> =
         typeof said === "string"
           ? { text: said }
-          : "text" in said
+          : isAnswer(said)
             ? said
             : { text: JSON.stringify(said), object: said as Json };
       if (answer.text) onDelta?.(answer.text);
