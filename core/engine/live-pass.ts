@@ -438,8 +438,9 @@ export class LivePass {
       const { intents, finish } = then(job);
       const progress = finish?.event.kind === "job.completed" ? full : next;
       const events = [...happened, ...intents];
+      const degraded = job.degraded || this.program.degraded || events.some(isDegraded);
       const shown = progress
-        ? withProgress(events, finish, progress)
+        ? withProgress(events, finish, degraded ? { ...progress, degraded } : progress)
         : { events, ...(finish ? { finish } : {}) };
       return { ...shown, ...(at === undefined ? {} : { at }) };
     }, happened);
@@ -550,6 +551,10 @@ function withProgress(
   const last = events.at(-1);
   if (!last) return { events: [{ kind: "progress", progress }] };
   return { events: [...events.slice(0, -1), { ...last, progress } as JobEvent] };
+}
+
+function isDegraded(event: JobEvent): boolean {
+  return "degraded" in event && event.degraded === true;
 }
 
 function same(a: unknown, b: unknown): boolean {

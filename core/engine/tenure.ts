@@ -136,5 +136,5 @@ export function released(job: JobRecord, dueAt: Millis): JobRecord {
 /** What people see never falls, and is 100 only at the end. */
 export function clamped(progress: Progress, before: Progress | undefined): Progress {
   const percentage = Math.min(99.9, Math.max(before?.percentage ?? 0, progress.percentage));
-  return { ...progress, percentage };
+  return { ...progress, percentage, ...(before?.degraded ? { degraded: true } : {}) };
 }

@@ -96,7 +96,7 @@ function compose(name: string, voice: Voice, request: ModelRequest, random: () =
   }
   if (/\bask one open question\b/i.test(instructions))
     return { text: marker + openQuestion(words, random), finish: "stop" };
-  if (/^translate\b/i.test(instructions)) {
+  if (/^\s*translate\b/i.test(instructions)) {
     // It knows no languages: the text comes back as it is.
     const text = quotations(prompt)[0]?.text ?? prompt;
     return { text: marker + text.trim().replace(/^\[mock:[^\]]*\] /, ""), finish: "stop" };

@@ -60,6 +60,10 @@ const progress = z
     completed_steps: z.number(),
     percentage: z.number().meta({ description: "0 to 100, never falling; 100 only at the end" }),
     details: z.string(),
+    degraded: z
+      .literal(true)
+      .optional()
+      .meta({ description: "Some step has answered with less than was asked for" }),
     operation: z
       .object({
         id: z.string().meta({ description: "Its provider's own" }),
@@ -565,14 +569,9 @@ export const conversationBody = z
 export const messageBody = z.strictObject({
   content: z.string().min(1).meta({ description: "What the user says" }),
   on_busy: onBusy,
-  type: z
-    .string()
-    .max(64)
-    .optional()
-    .meta({
-      description:
-        "The job type that answers; `router` picks one. Default: the deployment's, which is council",
-    }),
+  type: z.string().max(64).optional().meta({
+    description: "The job type that answers; `router` picks one. Default: the deployment's, which is council",
+  }),
   input: z
     .record(z.string(), z.unknown())
     .optional()

@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeEach, expect, test } from "vitest";
-import { WebSocket } from "ws";
-import type { ServerMessage } from "../../core/protocol/message.ts";
 import { councilCloud } from "../support/council-cloud.ts";
 import { eventually } from "../support/eventually.ts";
 import { ended, journalOf } from "../support/journals.ts";
+import { plainSocket } from "../support/plain-socket.ts";
 
 const { provider, cloud } = await councilCloud(10);
 const question = {
@@ -15,22 +14,6 @@ const moment = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 beforeEach(() => {
   provider.asked.length = 0;
 });
-
-/** The WebSocket API as any client sees it, without ours. */
-async function plainSocket() {
-  const socket = new WebSocket(cloud.ws!, { headers: { authorization: `Bearer ${cloud.key}` } });
-  const messages: ServerMessage[] = [];
-  socket.on("message", (data) => messages.push(JSON.parse(String(data))));
-  await new Promise((resolve, reject) => socket.once("open", resolve).once("error", reject));
-  const ofType = <T extends ServerMessage["type"]>(type: T) =>
-    messages.filter((message): message is Extract<ServerMessage, { type: T }> => message.type === type);
-  return {
-    messages,
-    ofType,
-    send: (message: object) => socket.send(JSON.stringify(message)),
-    close: () => socket.close(),
-  };
-}
 
 test("a job is pending when it is accepted, running when a worker has it, and completed with its result [A2-44] [A2-46] [A2-47] [A2-34] [A2-48]", async () => {
   const release = provider.hold(() => true);
@@ -119,7 +102,7 @@ test("a watch is answered with status and progress, then come progress and statu
   const release = provider.hold(({ part }) => part === "ranking");
   const { job_id } = await cloud.client.submit("council", question);
   await eventually(() => provider.asked.filter(({ part }) => part === "ranking").length === 3);
-  const { messages, ofType, send, close } = await plainSocket();
+  const { messages, ofType, send, close } = await plainSocket(cloud);
 
   send({ type: "watch", job_id });
   await eventually(() => ofType("progress").length > 0);
@@ -168,7 +151,7 @@ test("a watch is answered with status and progress, then come progress and statu
 
 test("a failed job's status message says why; a ping is answered; an unwatched job is silent [A2-20] [A2-22]", async () => {
   const release = provider.hold(() => true);
-  const { ofType, send, close } = await plainSocket();
+  const { ofType, send, close } = await plainSocket(cloud);
   const { job_id: quiet } = await cloud.client.submit("council", question);
   send({ type: "watch", job_id: quiet });
   await eventually(() => ofType("watching").length === 1);
@@ -198,7 +181,7 @@ test("a failed job's status message says why; a ping is answered; an unwatched j
 });
 
 test("who watches all of their jobs is told of the status and progress of each, without its values [A2-05]", async () => {
-  const { ofType, send, close } = await plainSocket();
+  const { ofType, send, close } = await plainSocket(cloud);
   send({ type: "watch", scope: "mine" });
   await eventually(() => ofType("watching").length === 1);
   // Who pushes looks once a second for new watches of this kind.

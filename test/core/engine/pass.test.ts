@@ -451,6 +451,33 @@ test("progress rides on what happens next, never falls, and is 100 only at the e
   ]);
 });
 
+test("once something is less than what was asked for, all progress says so, and the same progress is not shown again for that", async () => {
+  const job = engine(
+    jobOf(async (ctx) => {
+      const show = (current_step: string) =>
+        ctx.progress({ current_step, total_steps: 3, completed_steps: 0, percentage: 10, details: "" });
+      show("one");
+      await ctx.step("a", async () => 1);
+      ctx.degraded();
+      show("two");
+      await ctx.step("b", async () => 2);
+      show("two");
+      await ctx.step("c", async () => 3);
+      return "done";
+    }),
+  );
+  const key = await job.submit();
+  expect(await job.toEnd(key)).toMatchObject({ degraded: true, progress: { degraded: true } });
+  const shown = (await job.events(key)).flatMap((event) =>
+    "progress" in event && event.progress ? [[event.progress.current_step, event.progress.degraded]] : [],
+  );
+  expect(shown).toEqual([
+    ["one", undefined],
+    ["two", true],
+    ["two", true],
+  ]);
+});
+
 test("HEAD equals the fold of the journal whenever the job is at rest", async () => {
   const job = engine(
     jobOf(async (ctx) => {
