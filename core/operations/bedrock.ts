@@ -3,6 +3,7 @@ import {
   GetAsyncInvokeCommand,
   StartAsyncInvokeCommand,
 } from "@aws-sdk/client-bedrock-runtime";
+import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { connection } from "../aws-services.ts";
 import { env as names, required } from "../config.ts";
 import type { JobKey } from "../protocol/job.ts";
@@ -18,9 +19,9 @@ import type { VideoRequest } from "./video.ts";
 export function bedrockOperations(environment: NodeJS.ProcessEnv): OperationProvider {
   const endpoint = environment[names.bedrockBaseUrl];
   const bucket = required(environment, names.bucket);
-  // Retries belong to the step around a call.
+  // Retries belong to the step around a call. HTTP/2, the client's own choice, is for streams.
   const bedrock = new BedrockRuntimeClient({
-    ...connection,
+    requestHandler: new NodeHttpHandler(connection.requestHandler),
     maxAttempts: 1,
     ...(endpoint ? { endpoint } : {}),
   });

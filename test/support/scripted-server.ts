@@ -2,6 +2,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from "nod
 import type { AddressInfo } from "node:net";
 
 type SeenRequest = {
+  method: string;
   path: string;
   headers: IncomingHttpHeaders;
   // A request as its provider's protocol has it; a test looks at the part it is about.
@@ -32,9 +33,10 @@ export async function scriptedServer(): Promise<ScriptedServer> {
     let text = "";
     for await (const chunk of incoming) text += chunk;
     const request = {
+      method: incoming.method ?? "",
       path: incoming.url ?? "",
       headers: incoming.headers,
-      body: JSON.parse(text),
+      body: text ? JSON.parse(text) : undefined,
       abandoned,
     };
     requests.push(request);
