@@ -58,7 +58,7 @@ test("a job whose every client goes away after stage 1 has the journal of an und
   expect(comparable(journal)).toEqual(comparable(await journalOf(cloud.client, undisturbed)));
 });
 
-test("the first events arrive before any model has answered, and a submit waits for none [A0-04] [A0-01] [A0-17] [A0-24] [A2-08]", async () => {
+test("the first events arrive before any model has answered, and a submit waits for none [A2-75] [A0-04] [A0-01] [A0-17] [A0-24] [A2-08]", async () => {
   const release = provider.hold(() => true);
   const { job_id } = await cloud.client.submit("council", question);
 

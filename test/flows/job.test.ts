@@ -15,7 +15,7 @@ beforeEach(() => {
   provider.asked.length = 0;
 });
 
-test("a job is pending when it is accepted, running when a worker has it, and completed with its result [A2-44] [A2-46] [A2-47] [A2-34] [A2-48]", async () => {
+test("a job is pending when it is accepted, running when a worker has it, and completed with its result [A2-14] [A2-44] [A2-46] [A2-47] [A2-34] [A2-48]", async () => {
   const release = provider.hold(() => true);
 
   const accepted = await cloud.client.submit("council", question);

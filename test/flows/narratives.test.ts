@@ -349,3 +349,24 @@ test("who did what and when is in the journal: the submit, each answer, the canc
   expect(before).toEqual(before.toSorted());
   expect((await journalOf(cloud.client, body.job_id)).slice(0, journal.length)).toEqual(journal);
 }, 60_000);
+
+test("a job of high priority overtakes those of low priority that wait for a worker [A2-81] [A2-78]", async () => {
+  const asked = {
+    type: "projection",
+    input: { narrative, models: ["mock:slow"] },
+    priority: "low",
+    tags: ["slow"],
+  };
+  // More than the workers of their lane take up at once.
+  await Promise.all(Array.from({ length: 30 }, () => post("/api/jobs", asked)));
+
+  const { body } = await post("/api/jobs", { type: "projection", input: { narrative }, priority: "high" });
+  expect(await cloud.client.wait(body.job_id)).toMatchObject({ status: "completed", priority: "high" });
+
+  const { jobs } = (await get("/api/jobs?tag=slow&limit=100")).body;
+  const statuses = jobs.map(({ status }: { status: string }) => status);
+  expect(statuses).toContain("running");
+  expect(statuses).toContain("pending");
+  expect(statuses).not.toContain("completed");
+  expect((await post("/api/jobs/cancel", { tag: "slow" })).body).toMatchObject({ count: 30 });
+}, 60_000);

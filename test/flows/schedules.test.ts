@@ -5,7 +5,7 @@ import { temporaryDirectory } from "../support/temporary.ts";
 
 const everySeconds = 3;
 
-test("a schedule fires again and again, survives a restart of everything, and gives no moment two jobs", async () => {
+test("a schedule fires again and again, survives a restart of everything, and gives no moment two jobs [A2-82]", async () => {
   const dataDirectory = temporaryDirectory();
   const first = await startTestCloud({ dataDirectory });
   const { id } = await first.client.schedules.create({

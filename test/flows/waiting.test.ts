@@ -80,3 +80,21 @@ test("a job that is cancelled takes its child along", async () => {
   // It may have been as quick as the cancel.
   expect(["cancelled", "completed"]).toContain((await cloud.client.wait(child!.id)).status);
 }, 60_000);
+
+test("a job that fails leaves nothing behind: its child is cancelled, its questions are gone, nobody answers it any more [A2-74]", async () => {
+  const { job_id: jobId } = await cloud.client.submit("trip", { nights: 8 });
+  const flight = await waitingAt(jobId, "flight/callback");
+  await ask(`/api/callbacks/${flight}`, { error: { code: "sold_out", message: "No seats" } });
+
+  const job = await cloud.client.wait(jobId);
+
+  expect(job).toMatchObject({ status: "failed", error: { code: "sold_out" }, callbacks: [] });
+  const [child] = (await cloud.client.list({ type: "room" })).jobs;
+  expect(child).toMatchObject({ parent_job_id: jobId });
+  // It may have been as quick as the failure.
+  expect(["cancelled", "completed"]).toContain((await cloud.client.wait(child!.id)).status);
+  expect((await ask("/api/inbox")).body.questions).toEqual([]);
+  const late = await ask(`/api/callbacks/${flight}`, { result: { seat: "12A" } });
+  expect(late).toMatchObject({ status: 409, body: { code: "conflict" } });
+  expect((await journalOf(cloud.client, jobId)).at(-1)).toMatchObject({ kind: "job.failed" });
+}, 60_000);

@@ -29,7 +29,7 @@ async function watchAndKill(jobId: string, seq: number, killed: () => void): Pro
   return seen;
 }
 
-test("a worker killed at any entry of a council's journal costs nothing but the calls that had no outcome [A3-11] [A0-03] [A0-06]", async () => {
+test("a worker killed at any entry of a council's journal costs nothing but the calls that had no outcome [A2-84] [A3-11] [A0-03] [A0-06]", async () => {
   const undisturbed = await cloud.client.submit("council", question);
   const { result_data: expected } = await cloud.client.wait(undisturbed.job_id);
   const places = entryStarts(await journalOf(cloud.client, undisturbed.job_id));

@@ -22,7 +22,7 @@ async function failed(api: Door, more: object = {}): Promise<string> {
 }
 
 describe("submitting a job for later", () => {
-  test("shows it as scheduled until its moment, and takes moments of any time zone", async () => {
+  test("shows it as scheduled until its moment, and takes moments of any time zone [A2-82]", async () => {
     const api = await door();
     const at = new Date(Date.now() + 3_600_000);
     const { body } = await api.post("/api/jobs", {
@@ -63,7 +63,7 @@ describe("submitting a job for later", () => {
   });
 });
 
-test("a job that depends on another begins when that has ended; another tenant's job is none", async () => {
+test("a job that depends on another begins when that has ended; another tenant's job is none [A2-85]", async () => {
   const api = await door();
   const first = await api.submitted();
   const second = await api.submitted({ ...why, depends_on: [first], on_dependency_failure: "skip" });
@@ -78,7 +78,7 @@ test("a job that depends on another begins when that has ended; another tenant's
   expect(fields(asked)).toEqual([400, "depends_on.0"]);
 });
 
-test("the same content is answered by the job at work, then by the one that has completed, until it is bypassed", async () => {
+test("the same content is answered by the job at work, then by the one that has completed, until it is bypassed [A2-83]", async () => {
   const api = await door();
   const request = { ...why, cache: { ttl_seconds: 60 } };
   const first = (await api.post("/api/jobs", request)).body;
