@@ -2,7 +2,7 @@ import type { Chunk, Outcome } from "./fleet.ts";
 import { storm } from "./storm.ts";
 
 /** Storms from one seed on, summed up. */
-export async function runChunk({ first, count, untilViolated }: Chunk): Promise<Outcome> {
+export async function runChunk({ first, count, every = 1, untilViolated }: Chunk): Promise<Outcome> {
   const outcome: Outcome = {
     storms: 0,
     violated: [],
@@ -14,7 +14,7 @@ export async function runChunk({ first, count, untilViolated }: Chunk): Promise<
     statuses: {},
     faults: {},
   };
-  for (let seed = first; seed < first + count; seed += 1) {
+  for (let seed = first; seed < first + count * every; seed += every) {
     const report = await storm(seed);
     outcome.storms += 1;
     outcome.fingerprints.push(report.fingerprint);

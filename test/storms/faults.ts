@@ -14,7 +14,7 @@ export const faultRates = {
   "request lost": { most: 0.04 },
   "answer lost": { most: 0.04 },
   throttled: { most: 0.04 },
-  slow: { most: 0.05 },
+  slow: { most: 0.1, gentle: true },
   "payload not put": { most: 0.3 },
   "index behind": { most: 0.3 },
   "copy behind": { most: 0.5, gentle: true },
@@ -87,6 +87,20 @@ export class Chance {
   readonly pick = <T>(of: readonly T[]): T => of[this.between(0, of.length - 1)]!;
 }
 
+/**
+ * `harsh`: everything. `gentle`: nobody dies or falls silent, so that no call may be repeated. `clear`: nothing stands
+ * between the journal and its watchers either, so that they may miss nothing.
+ */
+export type Weather = "harsh" | "gentle" | "clear";
+
+/** Which weather the seeds have, in turn. */
+export const weathers: Weather[] = ["gentle", "harsh", "harsh", "clear", "harsh", "harsh"];
+
+function strikesIn(weather: Weather, kind: Fault): boolean {
+  const { gentle }: Rate = faultRates[kind];
+  return weather === "harsh" || (gentle === true && (weather === "gentle" || !/^(record|push) /.test(kind)));
+}
+
 /** The faults of one storm. Each has some of them, and others not at all. */
 export class Faults {
   /** How often each has struck. */
@@ -99,16 +113,20 @@ export class Faults {
 
   constructor(
     chance: Chance,
-    { gentle, off, onStrike }: { gentle: boolean; off: ReadonlySet<Fault>; onStrike: (fault: Fault) => void },
+    {
+      weather,
+      off,
+      onStrike,
+    }: { weather: Weather; off: ReadonlySet<Fault>; onStrike: (fault: Fault) => void },
   ) {
     this.#chance = chance;
     this.#off = off;
     this.#strikes = onStrike;
     this.#rates = Object.fromEntries(
       faultKinds.map((kind) => {
-        const { most, gentle: mild }: Rate = faultRates[kind];
+        const { most } = faultRates[kind];
         const rate = chance.of(0.45) ? 0 : chance.random() * most;
-        return [kind, gentle && !mild ? 0 : rate];
+        return [kind, strikesIn(weather, kind) ? rate : 0];
       }),
     ) as Record<Fault, number>;
   }

@@ -2,7 +2,8 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import type { Mutant } from "./mutants.ts";
 
-export type Chunk = { first: number; count: number; untilViolated: boolean };
+/** `every`: only each so manieth seed. */
+export type Chunk = { first: number; count: number; every?: number; untilViolated: boolean };
 export type ThreadData = { mutant?: Mutant };
 
 /** What came of some storms. */

@@ -36,6 +36,8 @@ export type Past = {
   completed: Set<string>;
   /** Before when what waits must not go on. */
   notBefore: Map<string, Millis>;
+  /** The newest HEAD. */
+  headSeq: number;
   ended: boolean;
   expired: boolean;
   /** What each callback is answered by, as far as it is decided. */
@@ -102,6 +104,7 @@ export class Ledger {
       intents: new Set(),
       completed: new Set(),
       notBefore: new Map(),
+      headSeq: 0,
       ended: false,
       expired: false,
       decisions: new Map(),
@@ -215,6 +218,8 @@ export class Ledger {
     if (!past) return;
     const { state, events } = past;
     const { due, ...rest } = head;
+    if (head.seq < past.headSeq) this.violated(`I15 job ${head.jobId}: HEAD goes back to ${head.seq}`);
+    past.headSeq = head.seq;
     if (!past.ended && due === undefined) this.violated(`I4 job ${head.jobId} is alive and has no due`);
     if (!past.ended && !state.paused && due! > this.#world.now() + patienceMs) {
       this.violated(`I4 job ${head.jobId} is due too late`);

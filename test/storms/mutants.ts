@@ -5,6 +5,8 @@ export type Mutant = {
   /** Stands in the file exactly once. */
   find: string;
   replace: string;
+  /** Where it shows best, if not in a storm like any other. */
+  weather?: "gentle" | "clear";
 };
 
 /**
@@ -62,6 +64,7 @@ export const mutants: Mutant[] = [
   },
   {
     defect: "a claim gives no lease",
+    weather: "gentle",
     file: "core/engine/tenure.ts",
     find: "lease: { by: this.by, until }",
     replace: "lease: { by: this.by, until: 0 }",
@@ -80,6 +83,7 @@ export const mutants: Mutant[] = [
   },
   {
     defect: "a lease is ignored",
+    weather: "gentle",
     file: "core/engine/pass.ts",
     find: `if (!lease || lease.until <= now()) return false;`,
     replace: `if (lease !== null) return false;`,
@@ -137,6 +141,7 @@ export const mutants: Mutant[] = [
   },
   {
     defect: "nobody looks for a cancel while a call goes on",
+    weather: "clear",
     file: "core/engine/live-pass.ts",
     find: `if (!cancelRequested) return undefined;`,
     replace: `if (cancelRequested?.at !== 0) return undefined;`,
@@ -167,10 +172,10 @@ export const mutants: Mutant[] = [
     replace: "",
   },
   {
-    defect: "a heartbeat takes any lease for its own",
+    defect: "a heartbeat has no condition",
     file: "core/journal/memory.ts",
-    find: "!job?.head?.lease || job.head.lease.by !== head.lease?.by",
-    replace: "!job?.head",
+    find: "if (!job?.head?.lease || job.head.lease.by !== head.lease?.by || job.head.seq > head.seq) return false;",
+    replace: "if (!job?.head) return false;",
   },
   {
     defect: "a large value is referred to and never stored",
@@ -192,6 +197,7 @@ export const mutants: Mutant[] = [
   },
   {
     defect: "the journal is read before the watch stands",
+    weather: "clear",
     file: "functions/sockets/sockets.ts",
     find: `    await addWatch({ jobId: job.jobId }, viewer, { deltas, batch });
 
@@ -234,12 +240,6 @@ export const mutants: Mutant[] = [
     file: "core/engine/callback.ts",
     find: "if (!open || open.decided) return undefined;\n    return { kind",
     replace: "if (!open) return undefined;\n    return { kind",
-  },
-  {
-    defect: "a decision is given when the worker's clock has come to it",
-    file: "core/engine/live-pass.ts",
-    find: "(outcome !== undefined || (dueAt !== undefined && dueAt <= moment))",
-    replace: "dueAt !== undefined && dueAt <= moment",
   },
   {
     defect: "whoever answers is told yes, whatever stands",

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { weathers } from "./faults.ts";
 import { Thread } from "./fleet.ts";
 import { type Mutant, mutants } from "./mutants.ts";
 
@@ -15,11 +16,17 @@ export async function tryMutants(most: number, of: Mutant[] = mutants): Promise<
   return verdicts;
 }
 
+function seedsOf(weather: Mutant["weather"]): { first: number; every: number } {
+  return weather
+    ? { first: weathers.indexOf(weather) + weathers.length, every: weathers.length }
+    : { first: 1, every: 1 };
+}
+
 async function tryMutant(mutant: Mutant, most: number): Promise<Verdict> {
-  const { defect } = mutant;
+  const { defect, weather } = mutant;
   const thread = new Thread(mutant);
   try {
-    const { storms, violated } = await thread.run({ first: 1, count: most, untilViolated: true });
+    const { storms, violated } = await thread.run({ ...seedsOf(weather), count: most, untilViolated: true });
     const [violation] = violated;
     return violation
       ? { defect, killedAfter: storms, by: violation.violations[0]! }

@@ -25,7 +25,10 @@ const cancelledMs = 20_000;
 /** L2: the journal is asked after 15 s of silence, what is missing then after 2 s more, and both take their way. */
 const missedMs = 17_000;
 const promptMs = 1_000;
+/** Less than the time after which a client asks for what it misses. */
+const slowMs = 1_900;
 const travelMs = 1_500;
+const slowTravelMs = 5_000;
 /** How long after a fault a watcher may still be on its way back. */
 const comebackMs = 75_000;
 
@@ -248,7 +251,7 @@ export class People {
     const { chance, faults } = this.#world;
     const watching: Promise<void>[] = [];
     if (chance.of(0.6)) watching.push(this.#watch(key, tenant));
-    if (chance.of(0.15)) watching.push(this.#watch(key, tenant));
+    if (chance.of(0.25)) watching.push(this.#after(chance.between(0, 5_000), () => this.#watch(key, tenant)));
     if (faults.strikes("stranger watches")) {
       watching.push(this.#intrudes(key, tenant === "acme" ? "globex" : "acme"));
     }
@@ -314,12 +317,13 @@ export class People {
 
   /** L2 for one event that has just been given out. */
   #late(jobId: string, seq: number, began: Millis, committedAt: Millis): void {
-    const { time, watchFaultAt, pushFaultAt, ledger } = this.#world;
+    const { time, watchFaultAt, pushFaultAt, slowAt, ledger } = this.#world;
     const from = Math.max(began, committedAt);
     const lateMs = time.now() - from;
-    if (lateMs <= promptMs || watchFaultAt > from - comebackMs) return;
+    const slow = slowAt > from - 5_000;
+    if (lateMs <= (slow ? slowMs : promptMs) || watchFaultAt > from - comebackMs) return;
     const what = `event ${seq} of job ${jobId} comes after ${lateMs} ms`;
-    if (lateMs > missedMs + travelMs) ledger.violated(`L2 ${what}`);
+    if (lateMs > missedMs + (slow ? slowTravelMs : travelMs)) ledger.violated(`L2 ${what}`);
     else if (pushFaultAt < from - comebackMs) ledger.violated(`L2 nothing was lost and ${what}`);
   }
 

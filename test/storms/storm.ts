@@ -4,7 +4,7 @@ import { checkReplay } from "../../core/engine/replay-check.ts";
 import { load } from "../../core/payloads/payloads.ts";
 import type { JobEvent } from "../../core/protocol/event.ts";
 import type { Json, Millis } from "../../core/protocol/json.ts";
-import { Chance, type Fault, type Weather } from "./faults.ts";
+import { Chance, type Fault, weathers } from "./faults.ts";
 import { expected, type Plan, workMs } from "./jobs.ts";
 import type { Past } from "./ledger.ts";
 import { People } from "./people.ts";
@@ -37,8 +37,6 @@ export type StormReport = {
   faults: Record<string, number>;
 };
 
-/** Which weather the seeds have, in turn. */
-const weathers: Weather[] = ["gentle", "harsh", "harsh", "clear", "harsh", "harsh"];
 const sweepEveryMs = 5_000;
 
 /** One schedule: people, jobs, processes and faults, all from one seed. */

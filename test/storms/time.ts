@@ -144,6 +144,15 @@ function before(a: Timer, b: Timer): boolean {
   return a.at < b.at || (a.at === b.at && a.number < b.number);
 }
 
+/** What the in-memory services copy is plain data, and for that this is several times as fast. */
+function copy<T>(value: T): T {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(copy) as T;
+  const copied: Record<string, unknown> = {};
+  for (const name of Object.keys(value)) copied[name] = copy((value as Record<string, unknown>)[name]);
+  return copied as T;
+}
+
 /**
  * Puts a storm's time and chance in the place of the process's own, for code that knows no others: the client. One
  * storm at a time in a thread.
@@ -151,7 +160,8 @@ function before(a: Timer, b: Timer): boolean {
  */
 export function takeOver(time: StormTime, random: () => number): () => void {
   const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate } = globalThis;
-  const real = { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate };
+  const timers = { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate };
+  const real = { ...timers, structuredClone };
   const [dateNow, mathRandom] = [Date.now, Math.random];
 
   type Run = (...args: unknown[]) => void;
@@ -175,6 +185,7 @@ export function takeOver(time: StormTime, random: () => number): () => void {
     clearTimeout: clear,
     clearInterval: clear,
     clearImmediate: clear,
+    structuredClone: copy,
   };
   Object.assign(globalThis, stormy);
   Date.now = time.now;

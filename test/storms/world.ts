@@ -18,7 +18,7 @@ import type { JobKey } from "../../core/protocol/job.ts";
 import type { Millis } from "../../core/protocol/json.ts";
 import { progress } from "../../functions/progress/progress.ts";
 import { sweeper } from "../../functions/sweeper/sweeper.ts";
-import { type Chance, clockOffset, type Fault, Faults } from "./faults.ts";
+import { type Chance, clockOffset, type Fault, Faults, type Weather } from "./faults.ts";
 import { deployments, type Hands } from "./jobs.ts";
 import { isSignal, Ledger } from "./ledger.ts";
 import { SocketGateway } from "./sockets.ts";
@@ -59,7 +59,7 @@ export class Sandbox {
   }
 }
 
-export type WorldOptions = { gentle: boolean; off: ReadonlySet<Fault>; lines: string[] | undefined };
+export type WorldOptions = { weather: Weather; off: ReadonlySet<Fault>; lines: string[] | undefined };
 
 /**
  * Everything around the functions, in memory and in virtual time: table, queue, stream, sockets, models, and whatever
@@ -72,7 +72,7 @@ export class World {
   readonly ledger: Ledger;
   readonly memory: MemoryServices;
   readonly gateway: SocketGateway;
-  readonly gentle: boolean;
+  readonly weather: Weather;
   /** In whose invocation a job's code runs. */
   readonly here = new AsyncLocalStorage<Sandbox>();
   /** Passes that are under way. */
@@ -82,6 +82,8 @@ export class World {
   /** When something last went wrong that keeps a watcher from asking, and when with a push only. */
   watchFaultAt = Number.NEGATIVE_INFINITY;
   pushFaultAt = Number.NEGATIVE_INFINITY;
+  /** When a call last took long, and nothing worse. */
+  slowAt = Number.NEGATIVE_INFINITY;
   jobs: { api: Jobs; worker: Jobs };
   /** Some worker met a version that it did not know yet. */
   blocked = false;
@@ -105,7 +107,7 @@ export class World {
   constructor(seed: number, time: StormTime, chance: Chance, options: WorldOptions) {
     this.time = time;
     this.chance = chance;
-    this.gentle = options.gentle;
+    this.weather = options.weather;
     this.#lines = options.lines;
     this.#startedAt = time.now();
     this.faults = new Faults(chance, {
@@ -214,7 +216,9 @@ export class World {
       return undefined;
     };
     await stumble();
-    await time.sleep(chance.between(1, journeyMs) * (strikes("slow") ? 20 : 1));
+    const slow = faults.strikes("slow");
+    if (slow) this.slowAt = time.now();
+    await time.sleep(chance.between(1, journeyMs) * (slow ? 20 : 1));
     await this.gate(sandbox);
     if (strikes("throttled")) throw new Unavailable("throttled");
     if (strikes("request lost")) {
