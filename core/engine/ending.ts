@@ -23,7 +23,13 @@ import { wake } from "./wake.ts";
 export type HowItEnds =
   | { end: "completed"; result: Json; degraded: boolean }
   /** With a fresh journal as another job, which is made in the same transaction. */
-  | { end: "continued"; as: { entry: Entry; head: JobRecord }; acknowledgement?: string }
+  | {
+      end: "continued";
+      as: { entry: Entry; head: JobRecord };
+      /** What the conversation is told at once, where it does not wait for the one that goes on. */
+      acknowledgement?: string;
+      degraded?: boolean;
+    }
   | { end: "failed"; failure: Failure }
   | { end: "cancelled"; by: string; reason?: string };
 
@@ -114,11 +120,12 @@ async function terminalEvent(services: SubmitServices, job: JobKey, how: HowItEn
     const { by, reason } = how;
     return { kind: "job.cancelled", by, ...(reason === undefined ? {} : { reason }) };
   }
+  const degraded = how.degraded ? { degraded: true } : {};
   if (how.end === "continued")
-    return { kind: "job.completed", result: { json: null }, continuedAs: how.as.head.jobId };
+    return { kind: "job.completed", result: { json: null }, ...degraded, continuedAs: how.as.head.jobId };
   const { payloads, settings } = services;
   const result = await patiently(services, () => store(payloads, job, how.result, settings));
-  return { kind: "job.completed", result, ...(how.degraded ? { degraded: true } : {}) };
+  return { kind: "job.completed", result, ...degraded };
 }
 
 /** What the conversation is given. A result that its own job type cannot read as an answer is a failure of the job. */

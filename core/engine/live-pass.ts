@@ -303,7 +303,8 @@ export class LivePass {
     if (!finished.ok) return { end: "failed", failure: failureOf(finished.error) };
     if (finished.continues) {
       const { services, jobs, tenure, submitted } = this;
-      return continuation(services, jobs, tenure.job, submitted!, finished);
+      const how = await continuation(services, jobs, tenure.job, submitted!, finished);
+      return how.end === "continued" ? { ...how, degraded: this.program.degraded } : how;
     }
     const result: { value: Json } | { failure: Failure } = serializable(finished.value);
     if ("failure" in result) return { end: "failed", failure: result.failure };

@@ -100,7 +100,9 @@ export function httpOperations(
     address: string,
     given: { headers?: Record<string, string> | undefined; body?: Json; key?: string; signal: AbortSignal },
   ): Promise<{ host: string; value: Json }> {
-    const { host } = new URL(address);
+    const host = URL.parse(address)?.host;
+    if (!host)
+      throw new OperationError("operation_unknown", "What the operation's id makes of its address is none");
     const sent: Record<string, string> = { accept: "application/json", "user-agent": "convoke" };
     if (given.body !== undefined) sent["content-type"] = "application/json";
     Object.assign(sent, given.headers);
