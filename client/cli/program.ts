@@ -11,6 +11,7 @@ import type { DeltaView } from "../feed.ts";
 import type { PlanDecision, Question } from "../views.ts";
 import { councilNews, renderCouncil, renderOutcome, renderResult } from "./council.ts";
 import { applyToCouncil, type CouncilResult, newCouncil } from "./council-view.ts";
+import { converse } from "./dialogue.ts";
 import { findEndpoint } from "./endpoint.ts";
 import { columns, type Paint, plain, safe } from "./text.ts";
 
@@ -85,6 +86,16 @@ export async function run(args: string[], terminal: Terminal): Promise<number> {
         client.connect();
         return follow(client, session, await ask(client, question, options, session.signal), 0);
       })(options),
+    );
+  command(
+    "dialogue [narrative]",
+    "be asked about a narrative until it is understood; answers are read from stdin",
+  )
+    .option("--goal <goal>", "understand, clarify, discover or question")
+    .option("--turns <count>", "how many questions at most", (value) => Number(value))
+    .option("--job <id>", "go on with a dialogue that was begun before")
+    .action((narrative: string | undefined, options: Common & DialogueOptions) =>
+      act((client, session) => hold(client, session, narrative, options))(options),
     );
   command(
     "submit <type> [input]",
@@ -303,6 +314,36 @@ async function ask(
     ? await client.conversations.send(conversation, question, { type: "council", input, signal })
     : await client.submit("council", { question, ...input }, { signal });
   return accepted.job_id;
+}
+
+type DialogueOptions = { goal?: string; turns?: number; job?: string };
+
+/** A dialogue from its beginning, or from where it was left. */
+async function hold(
+  client: Convoke,
+  session: Session,
+  narrative: string | undefined,
+  { goal, turns, job }: DialogueOptions,
+): Promise<number> {
+  const { terminal, print, complain, signal } = session;
+  if ((narrative === undefined) === (job === undefined))
+    throw new InvalidRequest("Needs a narrative, or --job with a dialogue that was begun before");
+  client.connect();
+  const input = { ...(goal ? { goal } : {}), ...(turns === undefined ? {} : { max_turns: turns }) };
+  const jobId =
+    job ?? (await client.submit("maieutic", { narrative: narrative!, ...input }, { signal })).job_id;
+  const left = () => {
+    complain(`\nThe dialogue waits. Go on with: convoke dialogue --job ${jobId}`);
+    return exit.interrupted;
+  };
+  try {
+    if (!(await converse(client, jobId, { stdin: terminal.stdin, print, signal }))) return left();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    return left();
+  }
+  print("");
+  return show(await client.get(jobId, { signal }), session);
 }
 
 /** Shows a job until it ends, or until whoever watches has seen enough: the job goes on without them. */

@@ -18,12 +18,15 @@ export async function servedDoor(options: Parameters<typeof door>[0] = {}) {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
   /** Runs the command line against it. */
-  async function command(...args: string[]) {
+  const command = (...args: string[]) => commandWith(new PassThrough(), ...args);
+
+  /** The same, for somebody who types. */
+  async function commandWith(stdin: PassThrough, ...args: string[]) {
     const [stdout, stderr] = [new PassThrough(), new PassThrough()];
     const code = await run(args, {
       environment: { CONVOKE_URL: url, CONVOKE_KEY: "key" },
       directory: "/",
-      stdin: new PassThrough(),
+      stdin,
       stdout: stdout as unknown as NodeJS.WriteStream,
       stderr: stderr as unknown as NodeJS.WriteStream,
       onInterrupt: () => () => {},
@@ -33,5 +36,5 @@ export async function servedDoor(options: Parameters<typeof door>[0] = {}) {
     return { code, out: await text(stdout), err: await text(stderr) };
   }
 
-  return { api, url, command, close: () => new Promise((resolve) => server.close(resolve)) };
+  return { api, url, command, commandWith, close: () => new Promise((resolve) => server.close(resolve)) };
 }
