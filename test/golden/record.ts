@@ -8,6 +8,7 @@ import { callbackIdOf } from "../../core/engine/ids.ts";
 import type { AnyJobType } from "../../core/engine/job-type.ts";
 import { submit } from "../../core/engine/submit.ts";
 import { wholeJournal } from "../../core/engine/whole-journal.ts";
+import { deploymentOf } from "../../core/models/deployment.ts";
 import { ModelError } from "../../core/models/errors.ts";
 import type { Model } from "../../core/models/model.ts";
 import { models } from "../../core/models/models.ts";
@@ -19,6 +20,7 @@ import type { Services } from "../../core/services.ts";
 import { audit } from "../../jobs/audit/audit.ts";
 import { jobs } from "../../jobs/index.ts";
 import { maieutic } from "../../jobs/maieutic/maieutic.ts";
+import { operation } from "../../jobs/operation/operation.ts";
 import { auditors, found, input, type Script } from "../jobs/audit/script.ts";
 import { chamber } from "../jobs/council/script.ts";
 import { engine } from "../support/engine.ts";
@@ -119,6 +121,20 @@ const shapes: Record<string, Record<string, Recording>> = {
       Object.fromEntries([1, 2, 3, 4].map((number) => [`approval-${number}`, { approved: false }])),
     ),
   },
+  operation: {
+    "asked-until-done": operated(),
+    "told-at-the-callback-address": operated("told"),
+  },
+  notification: {
+    delivered: async () => {
+      const { services, submit: start, toEnd } = outside();
+      const { jobId: job_id } = await start({ question: "Why?" }, { type: "router" });
+      const input = { job_id, url: "https://example.com/hooks" };
+      const key = await start(input, { type: "notification", dependsOn: [job_id] });
+      await toEnd(key);
+      return journalOf(services, key);
+    },
+  },
 };
 
 /** An audit on which somebody decides like this. */
@@ -141,6 +157,47 @@ function answered({ type }: AnyJobType, input: Json, answers: Record<string, Jso
       await pass(key);
       await completeCallback(services, key, callbackIdOf(key, path), { result }, "somebody");
     }
+    await toEnd(key);
+    return journalOf(services, key);
+  };
+}
+
+/** An engine beside which there are services that do as they are told. */
+function outside() {
+  let asked = 0;
+  return engine(
+    jobs.all.filter(({ type }) => type !== batchType),
+    {
+      model: models({ MOCK_LATENCY_MS: "0" }),
+      deployment: deploymentOf({ COUNCIL_MEMBERS: "mock:ada,mock:ben", OPERATION_HOSTS: "*" }),
+      webhooks: async () => ({ status: 204, headers: {}, text: "" }),
+      operations: {
+        start: async (operation, { start: _start, ...rest }) => ({
+          ...rest,
+          operation,
+          operation_id: "renders/1",
+        }),
+        poll: async () => {
+          asked += 1;
+          return asked < 4 ? { state: "pending" } : { state: "done", result: { picture: "harbour.png" } };
+        },
+        pollAfter: async () => ({ state: "done", result: { picture: "harbour.png" } }),
+        cancel: async () => true,
+        download: async () => new Uint8Array(),
+      },
+    },
+  );
+}
+
+function operated(told?: "told"): Recording {
+  return async () => {
+    const { services, submit: start, pass, toEnd } = outside();
+    const { type, example } = operation;
+    const body = { scene: "harbour", ...(told ? { tell: "{callback_url}" } : {}) };
+    const key = await start({ ...example, start: { ...example.start, body } }, { type });
+    await pass(key);
+    const id = callbackIdOf(key, "operation/callback");
+    if (told) await completeCallback(services, key, id, { result: { status: "done" } }, "callback address");
     await toEnd(key);
     return journalOf(services, key);
   };
