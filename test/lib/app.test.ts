@@ -39,9 +39,14 @@ async function synthesize(environment: Record<string, string>): Promise<string> 
   return outdir;
 }
 
-test("a synthesis needs no network and no account, and neither CDK nor cdk-nag finds what is not explained", async () => {
+test("one synthesis is one stack with all that there is; it needs no network and no account, and neither CDK nor cdk-nag finds what is not explained [A3-17]", async () => {
   const outdir = await synthesize({ CDK_CONTEXT_JSON: '{"env":"prod"}' });
 
+  const { artifacts } = JSON.parse(readFileSync(join(outdir, "manifest.json"), "utf8"));
+  const stacks = Object.values<{ type: string }>(artifacts).filter(
+    ({ type }) => type === "aws:cloudformation:stack",
+  );
+  expect(stacks).toHaveLength(1);
   const report: Report = JSON.parse(readFileSync(join(outdir, "validation-report.json"), "utf8"));
   expect(report.pluginReports.map(({ pluginName }) => pluginName)).toEqual(
     expect.arrayContaining(["AwsSolutions", "Serverless"]),

@@ -135,7 +135,7 @@ describe("queues", () => {
 });
 
 describe("event sources", () => {
-  test("each lane has its own share of the worker, and says which messages failed", () => {
+  test("each lane has its own share of the worker, and says which messages failed [A3-07] [A3-03]", () => {
     const ofWorker = queueSources(dev).filter(({ fn }) => fn.id === functionOf(dev, "worker").id);
     expect(ofWorker.map(({ mapping }) => spelled(mapping.ScalingConfig)).sort()).toEqual(
       [10, 2, 5].map((most) => spelled({ MaximumConcurrency: most })),
@@ -285,6 +285,14 @@ describe("rights", () => {
           expect(excuse?.actions).toEqual(expect.arrayContaining(list(Action)));
         }
       }
+    }
+  });
+
+  test("the api may read how long each lane is [A3-14]", () => {
+    for (const template of all()) {
+      const rights = template.rights(functionOf(template, "api"));
+      const readable = rights.filter(({ Action }) => list(Action).includes("sqs:GetQueueAttributes"));
+      expect(readable.flatMap(({ Resource }) => list(Resource))).toHaveLength(3);
     }
   });
 
@@ -516,7 +524,13 @@ describe("environments", () => {
     expect(() => synthesize(bundles, { maxRunningPerTenant: "none" })).toThrow(/maxRunningPerTenant/);
   });
 
-  test("a lane's share is a setting", () => {
+  test("how many projects a person makes on a day is a setting, which the api is told", () => {
+    const limit = (template: Template) => variables(functionOf(template, "api"))[env.maxProjectsPerDay];
+    expect(limit(synthesize(bundles, { maxProjectsPerDay: "3" }))).toBe("3");
+    expect(limit(prod)).toBeUndefined();
+  });
+
+  test("a lane's share is a setting [A3-12]", () => {
     const template = synthesize(bundles, { lowConcurrency: "7", lowBatchSize: "3" });
     const low = queueSources(template).find(({ queue }) => /^QueueLow(?!Dead)/.test(queue.id));
     expect(low?.mapping).toMatchObject({ BatchSize: 3, ScalingConfig: { MaximumConcurrency: 7 } });

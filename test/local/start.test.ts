@@ -38,7 +38,7 @@ function childrenOf(pid: number): number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
 }
 
-test("npm start answers, keeps its key with the data over a restart, and leaves nothing behind on Ctrl-C", async () => {
+test("npm start answers, keeps its key with the data over a restart, and leaves nothing behind on Ctrl-C [A3-19]", async () => {
   const data = temporaryDirectory();
 
   const first = await start("--data", data);
