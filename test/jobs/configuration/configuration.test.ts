@@ -149,7 +149,7 @@ describe("a generated field", () => {
   });
 
   test("is stored once, wherever the worker dies", async () => {
-    const input = { attribute: "persona" as const, field: "gait", models: ["mock:ada"] };
+    const input = { attribute: "persona" as const, field: "gait", version: 0, models: ["mock:ada"] };
     const { outcome } = await chaos(generateField, input, { isSame: sameButForMoments });
     expect(outcome).toMatchObject({ status: "completed", result: { version: 1 } });
   });
