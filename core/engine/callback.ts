@@ -18,7 +18,7 @@ import type { Services } from "../services.ts";
 import { append } from "./append.ts";
 import { currentJob } from "./job-reading.ts";
 import { parse } from "./parse.ts";
-import { type SignalServices, signal } from "./signal.ts";
+import { type SignalServices, signalTo } from "./signal.ts";
 
 export type CallbackServices = SignalServices & Pick<Services, "payloads" | "settings">;
 
@@ -50,16 +50,31 @@ export async function completeCallback(
 ): Promise<Decision> {
   const known = await currentJob(services, key);
   if (!known) throw unknown(callbackId);
+  return answerCallback(services, known, callbackId, answer, by);
+}
+
+/** The same for a job as the caller knows it. */
+export async function answerCallback(
+  services: CallbackServices,
+  known: JobRecord,
+  callbackId: string,
+  answer: Answer,
+  by: string,
+): Promise<Decision> {
   const asked = openCallback(known, callbackId);
   if (asked?.ask && !asked.decided) check(asked.ask, answer, by);
-  const told = await toldOf(services, key, answer);
+  const { tenant, jobId } = known;
+  const told = await toldOf(services, { tenant, jobId }, answer);
 
-  const signalled = await signal(services, key, by, (job) => {
+  const signalled = await signalTo(services, known, by, (job) => {
     const open = openCallback(job, callbackId);
     if (!open || open.decided) return undefined;
     return { kind: "callback.completed", step: open.step, callbackId, by, ...told };
   });
-  return standing(services, signalled?.job ?? known, callbackId, told);
+  const { job } = signalled;
+  const entry = signalled.end === "requested" ? signalled.entry : undefined;
+  const written = entry && recorded(entry).find(isDecisionOn(callbackId));
+  return standing(written ?? (await decisionIn(services, job, callbackId)), job, callbackId, told);
 }
 
 /**
@@ -121,13 +136,12 @@ async function toldOf(
 }
 
 /** The decision that stands, if it says the same as this answer: its own, or that of whoever came before. */
-async function standing(
-  services: CallbackServices,
+function standing(
+  event: DecisionEvent | undefined,
   job: JobRecord,
   callbackId: string,
   told: Told,
-): Promise<Decision> {
-  const event = await decisionIn(services, job, callbackId);
+): Decision {
   if (!event) throw over(job, callbackId);
   const { result, failure } = event.kind === "callback.completed" ? event : {};
   const same = isDeepStrictEqual({ result, failure }, { result: told.result, failure: told.failure });
@@ -138,20 +152,23 @@ async function standing(
 
 type DecisionEvent = Recorded & { kind: "callback.completed" | "callback.expired" };
 
+function isDecisionOn(callbackId: string): (event: Recorded) => event is DecisionEvent {
+  return (event): event is DecisionEvent =>
+    (event.kind === "callback.completed" || event.kind === "callback.expired") &&
+    event.callbackId === callbackId;
+}
+
 /** Also when the job function has been given it, and HEAD no longer knows of it. */
 async function decisionIn(
   { journal }: CallbackServices,
   job: JobRecord,
   callbackId: string,
 ): Promise<DecisionEvent | undefined> {
-  const isDecision = (event: Recorded): event is DecisionEvent =>
-    (event.kind === "callback.completed" || event.kind === "callback.expired") &&
-    event.callbackId === callbackId;
   const known = openCallback(job, callbackId)?.decided?.seq;
   for (let after = known === undefined ? 0 : known - 1; ; ) {
     const { entries, more } = await journal.read(job, after);
     const events = entries.flatMap(recorded);
-    const decision = events.find(isDecision);
+    const decision = events.find(isDecisionOn(callbackId));
     if (decision || !more) return decision;
     after = events.at(-1)!.seq;
   }

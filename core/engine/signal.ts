@@ -1,4 +1,4 @@
-import type { JobEvent } from "../protocol/event.ts";
+import type { Entry, JobEvent } from "../protocol/event.ts";
 import { isTerminal, type JobKey, type JobRecord } from "../protocol/job.ts";
 import type { Services } from "../services.ts";
 import { append } from "./append.ts";
@@ -8,8 +8,9 @@ import { wake } from "./wake.ts";
 export type SignalServices = Pick<Services, "journal" | "queue" | "now" | "newId" | "random" | "sleep">;
 
 export type Signalled =
-  /** Recorded, now or by an earlier call. `woken` is false when the queue was silent: the sweeper will send the job. */
-  { end: "requested"; job: JobRecord; woken: boolean } | { end: "already ended"; job: JobRecord };
+  /** Recorded, in `entry` or by an earlier call. `woken` is false when the queue was silent: the sweeper will send the job. */
+  | { end: "requested"; job: JobRecord; woken: boolean; entry?: Entry }
+  | { end: "already ended"; job: JobRecord };
 
 /**
  * Puts a wish on a job's record. Whoever works on the job notices within seconds; the wake-up is for a job that nobody
@@ -24,7 +25,16 @@ export async function signal(
   wish: (job: JobRecord) => JobEvent | undefined,
 ): Promise<Signalled | undefined> {
   const known = await currentJob(services, key);
-  if (!known) return undefined;
+  return known && signalTo(services, known, by, wish);
+}
+
+/** The same for a job as the caller knows it. What has happened to it since is seen before anything is written. */
+export async function signalTo(
+  services: SignalServices,
+  known: JobRecord,
+  by: string,
+  wish: (job: JobRecord) => JobEvent | undefined,
+): Promise<Signalled> {
   const outcome = await append(
     services,
     known,
@@ -38,5 +48,6 @@ export async function signal(
   // Every foreign entry is absorbed, so nothing overtakes a signal.
   const job = outcome.end === "overtaken" ? known : outcome.job;
   if (isTerminal(job.status)) return { end: "already ended", job };
-  return { end: "requested", job, woken: await wake(services, job) };
+  const entry = outcome.end === "appended" ? { entry: outcome.entry } : {};
+  return { end: "requested", job, woken: await wake(services, job), ...entry };
 }

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { completeCallback } from "../../core/engine/callback.ts";
+import { answerCallback } from "../../core/engine/callback.ts";
 import { cancel } from "../../core/engine/cancel.ts";
 import { currentJob, readJob } from "../../core/engine/job-reading.ts";
 import { wake } from "../../core/engine/wake.ts";
@@ -198,7 +198,7 @@ async function decide(call: WorkflowCall<z.infer<typeof decisionBody>>, door: Do
     const result = { approved, ...(feedback ? { feedback } : {}) };
     const { id: by } = call.principal;
     try {
-      const { at } = await completeCallback(door.services, keyOf(call), open.id, { result }, by);
+      const { at } = await answerCallback(door.services, job, open.id, { result }, by);
       return { number: numberOf(open)!, ...result, by, at };
     } catch (error) {
       // Somebody was quicker, or the audit has ended: what stands is in the journal.
@@ -399,7 +399,7 @@ export const workflowRoutes: AnyRoute[] = [
         );
       }
       const { id: by } = call.principal;
-      await completeCallback(door.services, keyOf(call), open.id, { result: call.body }, by);
+      await answerCallback(door.services, job, open.id, { result: call.body }, by);
       return {
         status: "success" as const,
         workflow_id,

@@ -135,6 +135,7 @@ test(
   {
     // The figure is a promise, and this machine may be busy with something else.
     retry: 2,
+    timeout: 120_000,
   },
   async () => {
     const waiting = await Promise.all(Array.from({ length: 12 }, () => audits.begin()));

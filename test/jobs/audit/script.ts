@@ -3,6 +3,7 @@ import { ModelError } from "../../../core/models/errors.ts";
 import type { Model, ModelAnswer, ModelRequest } from "../../../core/models/model.ts";
 import { auditCycles, type CycleId } from "../../../jobs/audit/cycles.ts";
 import type { Analysis } from "../../../jobs/audit/findings.ts";
+import type { NormId } from "../../../jobs/audit/norms.ts";
 import type { Draft } from "../../../jobs/audit/plan.ts";
 
 /** Which part of an audit a request is: by the first line of its instruction. */
@@ -15,7 +16,7 @@ export type Script = Partial<Record<Part, Says>>;
 
 export const input = {
   enterprise_report_id: "annual-report-2025",
-  selected_norms: ["iso_27001", "gdpr"],
+  selected_norms: ["iso_27001", "gdpr"] as NormId[],
   report: "Salaries are paid by one person alone.",
   models: ["test:auditor"],
 };
