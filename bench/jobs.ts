@@ -2,6 +2,7 @@ import { appendFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import { defineJob, registry } from "../core/engine/job-type.ts";
+import { audit } from "../jobs/audit/audit.ts";
 import { council } from "../jobs/council/council.ts";
 import { answerBytes, members, type ReferenceInput, referenceJob } from "./reference-job.ts";
 
@@ -39,8 +40,9 @@ const polling = defineJob({
     }),
 });
 
-/** What the benchmarks deploy: the council as it is, one that polls, and the job of the comparisons with a model that only waits. */
+/** What the benchmarks deploy: audit and council as they are, one that polls, and the job of the comparisons with a model that only waits. */
 export const jobs = registry([
+  audit,
   council,
   polling,
   referenceJob(async (input, step) => {

@@ -18,6 +18,7 @@ const scripts = [
   "append",
   "replay",
   "polling",
+  "approvals",
   "sweep",
 ];
 
