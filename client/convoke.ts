@@ -1,6 +1,6 @@
 import type { Entry } from "../core/protocol/event.ts";
 import { type Budget, isTerminal, type JobStatus } from "../core/protocol/job.ts";
-import type { Json } from "../core/protocol/json.ts";
+import type { Json, JsonObject } from "../core/protocol/json.ts";
 import type { EventView, JobView } from "../core/protocol/wire.ts";
 import { type DeltaView, type EventsPage, Feed } from "./feed.ts";
 import { http } from "./http.ts";
@@ -20,6 +20,8 @@ import type {
   JobSummary,
   Moment,
   PlanDecision,
+  Project,
+  ProjectFile,
   Question,
   RetryOptions,
   Schedule,
@@ -151,6 +153,21 @@ export type Convoke = {
   };
 
   /** Audits. Their ids are `audit_` and the job's id. */
+  projects: {
+    /** Two calls with one `idempotencyKey` are one project. */
+    create(
+      project: { name: string; description: string } & JsonObject,
+      options?: Patient & { idempotencyKey?: string },
+    ): Promise<Project>;
+    get(id: string, options?: Patient): Promise<Project>;
+    list(options?: Paged): Promise<{ projects: Project[]; next_cursor: string | null }>;
+    /** The job at work is answered if there is one. After a failure the new one goes on, unless it is to be `fresh`. */
+    generate(id: string, options?: Patient & { fresh?: boolean }): Promise<Accepted & { project_id: string }>;
+    /** Also while it is generated. */
+    files(id: string, options?: Patient): Promise<{ complete: boolean; files: ProjectFile[] }>;
+    file(id: string, path: string, options?: Patient): Promise<ProjectFile & { content: string }>;
+  };
+
   workflows: {
     get(id: string, options?: Patient): Promise<Workflow>;
     /**
@@ -292,6 +309,21 @@ export function convoke(options: ConvokeOptions): Convoke {
           signal,
         }),
     },
+    projects: {
+      create: (body, { idempotencyKey = randomKey(), signal } = {}) =>
+        send("POST", "/api/projects", { body, headers: { "Idempotency-Key": idempotencyKey }, signal }),
+      get: (id, { signal } = {}) => send("GET", projectPath(id), { signal }),
+      list: ({ signal, ...query } = {}) => send("GET", "/api/projects", { query, signal }),
+      generate: (id, { signal, ...body } = {}) =>
+        send("POST", `${projectPath(id)}/generate`, {
+          body,
+          headers: { "Idempotency-Key": randomKey() },
+          signal,
+        }),
+      files: (id, { signal } = {}) => send("GET", `${projectPath(id)}/files`, { signal }),
+      file: (id, path, { signal } = {}) =>
+        send("GET", `${projectPath(id)}/files/${encodeURIComponent(path)}`, { signal }),
+    },
     workflows: {
       get: (id, { signal } = {}) => send("GET", `${workflowPath(id)}/status/live`, { signal }),
       decide: (id, body, { signal } = {}) => send("POST", `${workflowPath(id)}/approve`, { body, signal }),
@@ -320,6 +352,10 @@ function callbackPath(id: string): string {
 
 function workflowPath(id: string): string {
   return `/api/workflows/${encodeURIComponent(id)}`;
+}
+
+function projectPath(id: string): string {
+  return `/api/projects/${encodeURIComponent(id)}`;
 }
 
 function schedulePath(id: string): string {

@@ -20,6 +20,8 @@ export type {
   OnBusy,
   Overlap,
   PlanDecision,
+  Project,
+  ProjectFile,
   Question,
   RetryOptions,
   Schedule,

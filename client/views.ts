@@ -173,6 +173,35 @@ export type Question = {
   deadline: string | null;
 };
 
+/** Something that is generated, as it is at this moment. */
+export type Project = {
+  id: string;
+  name: string;
+  description: string;
+  user_id: string;
+  created_at: string;
+  status: "pending" | "in_progress" | "completed" | "failed";
+  generations: number;
+  /** `null` before its first generation. */
+  job_id: string | null;
+  progress: JobView["progress"];
+  error: JobView["error"];
+  degraded: boolean;
+  mock: boolean;
+  /** What it waits for from its user. */
+  questions: JobView["callbacks"];
+};
+
+/** An entry of a project's manifest. */
+export type ProjectFile = {
+  path: string;
+  purpose: string;
+  bytes: number;
+  sha256: string;
+  model: string;
+  mock?: true;
+};
+
 export type WorkflowStatus =
   | "pending"
   | "planning"

@@ -1,3 +1,5 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, resolve, sep } from "node:path";
 import { text } from "node:stream/consumers";
 import { styleText } from "node:util";
 import { Command, CommanderError } from "commander";
@@ -109,6 +111,33 @@ export async function run(args: string[], terminal: Terminal): Promise<number> {
       return follow(client, session, job_id, 0);
     })(options),
   );
+  command("project <name> <description>", "have a project generated, and show how it is done").action(
+    (name: string, description: string, options: Common) =>
+      act(async (client, session) => {
+        const { signal, print, json } = session;
+        client.connect();
+        const { id } = await client.projects.create({ name, description }, { signal });
+        const { job_id } = await client.projects.generate(id, { signal });
+        const code = await follow(client, session, job_id, 0);
+        if (!json) print(`Project ${id}. Its files: convoke files ${id} --out <directory>`);
+        return code;
+      })(options),
+  );
+  command("files <project>", "list a project's files, or write them to a directory")
+    .option("--out <directory>", "where to; what is there already is not replaced")
+    .action((project: string, options: Common & { out?: string }) =>
+      act(async (client, { print, json, signal }) => {
+        const { files } = await client.projects.files(project, { signal });
+        for (const file of files) {
+          if (options.out !== undefined) {
+            const { content } = await client.projects.file(project, file.path, { signal });
+            await writeBelow(resolve(terminal.directory, options.out), file.path, content);
+          }
+          print(json ? JSON.stringify(file) : `${file.bytes}\t${safe(file.path)}`);
+        }
+        return exit.completed;
+      })(options),
+    );
   command("watch <job>", "show a job's events, from the beginning or from where you were")
     .option("--after <seq>", "the last event that you know", (value) => Number(value), 0)
     .action((job: string, options: Common & { after: number }) =>
@@ -347,6 +376,18 @@ async function hold(
 }
 
 /** Shows a job until it ends, or until whoever watches has seen enough: the job goes on without them. */
+/** @throws when the path leaves the directory, whatever the service may say, and when there is such a file. */
+async function writeBelow(directory: string, path: string, content: string): Promise<void> {
+  const file = resolve(directory, path);
+  if (!file.startsWith(directory + sep)) throw new InvalidRequest(`"${path}" is not below ${directory}`);
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, content, { flag: "wx" });
+  } catch (cause) {
+    throw new InvalidRequest(`${file} cannot be written: ${(cause as Error).message}`, { cause });
+  }
+}
+
 async function follow(client: Convoke, session: Session, jobId: string, after: number): Promise<number> {
   const { terminal, complain, json, signal } = session;
   try {

@@ -22,6 +22,7 @@ const bodies: Record<string, unknown> = {
   "/api/conversations/{id}/message/stream": { type: "oracle", content: "canary" },
   "/api/schedules": { name: "Daily", type: "oracle", input: { question: "Why?" }, cron: "0 7 * * *" },
   "/api/schedules/{id}": { name: "Daily" },
+  "/api/projects": { name: "Greeter", description: "Greets" },
   "/api/projection/create": { narrative: "canary" },
   "/api/videos": { prompt: "canary" },
   "/api/translation/round-trip": { text: "canary", intermediate_language: "french" },
