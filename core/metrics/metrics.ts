@@ -148,7 +148,7 @@ function typeMetrics(type: string, jobs: JobRecord[]): TypeMetrics {
 }
 
 /** How long a job that has completed took from its first claim on. */
-export function durationOf({ status, startedAt, completedAt }: JobRecord): Millis[] {
+function durationOf({ status, startedAt, completedAt }: JobRecord): Millis[] {
   if (status !== "completed" || startedAt === undefined || completedAt === undefined) return [];
   return [completedAt - startedAt];
 }
