@@ -85,7 +85,7 @@ test("jobs are listed newest first, fifty at a time, and by status [A2-49]", asy
   await eventually(async () => {
     const { jobs } = await cloud.client.list({ status: "completed", limit: 100 });
     return ids.every((id) => jobs.some((job) => job.id === id));
-  });
+  }, 40_000);
 
   const page = await cloud.client.list();
   const rest = await cloud.client.list({ cursor: page.next_cursor! });

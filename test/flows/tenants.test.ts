@@ -7,16 +7,11 @@ import { startTestCloud } from "../support/cloud.ts";
 import { councilProvider } from "../support/council-provider.ts";
 import { eventually } from "../support/eventually.ts";
 import { collect, ended, journalOf } from "../support/journals.ts";
+import { routeBodies as bodies } from "../support/route-bodies.ts";
 
 const canary = "CANARY-of-the-first-tenant";
 const members = ["mock:athena", "mock:borges"];
 const input = { question: "Mine?", members };
-/** What a route wants in its body, where it wants anything. */
-const bodies: Record<string, object> = {
-  "post /api/jobs": { type: "council", input },
-  "post /api/conversations/{id}/messages": { content: "Mine?", input: { members } },
-};
-
 test("two tenants cannot see or touch each other's things by any route or socket message", async () => {
   const provider = await councilProvider(10);
   onTestFinished(() => provider.close());
@@ -37,7 +32,8 @@ test("two tenants cannot see or touch each other's things by any route or socket
     });
     const text = await response.text();
     received.push(text, JSON.stringify([...response.headers]));
-    return { status: response.status, body: JSON.parse(text) };
+    const isJson = response.headers.get("content-type")?.includes("json");
+    return { status: response.status, body: isJson ? JSON.parse(text) : {} };
   };
   const socket = new WebSocket(cloud.ws!, { headers: { authorization: `Bearer ${second.key}` } });
   const frames: { type: string; code?: string; job_id?: string }[] = [];
@@ -66,20 +62,22 @@ test("two tenants cannot see or touch each other's things by any route or socket
 
   for (const route of routes) {
     for (const path of pathsOf(route)) {
-      const body = bodies[`${route.method} ${route.path}`];
+      // The same types as those of the functions' tests are not deployed here.
+      const body =
+        route.body && JSON.parse(JSON.stringify(bodies[path] ?? {}).replaceAll("oracle", "council"));
       if (!path.includes("{")) {
-        await ask(route.method, path, { ...(body ? { body } : {}) });
+        await ask(route.method.toUpperCase(), path, { ...(body ? { body } : {}) });
         continue;
       }
       for (const id of ids) {
-        const { status, body: answer } = await ask(route.method, path.replace(/\{\w+\}/, id), {
+        const { status, body: answer } = await ask(route.method.toUpperCase(), path.replace(/\{\w+\}/, id), {
           ...(body ? { body } : {}),
         });
         expect([route.method, path, status, answer.code]).toEqual([route.method, path, 404, "not_found"]);
       }
     }
   }
-  const joining = { ...bodies["post /api/jobs"], conversation_id: conversation.id };
+  const joining = { type: "council", input, conversation_id: conversation.id };
   expect((await ask("POST", "/api/jobs", { body: joining })).status).toBe(404);
   const sameKey = await ask("POST", "/api/jobs", {
     body: { type: "council", input: { question, members: [...members] }, title: "Not theirs" },
