@@ -233,6 +233,23 @@ describe("approval", () => {
     });
   });
 
+  test("of a hundred audits at the same moment is one decision for each, and each is carried out once; how fast is for bench/approvals.ts [A4-73]", async () => {
+    const model = auditors();
+    const api = await door({ services: { model } });
+    const ids: string[] = [];
+    for (let count = 0; count < 100; count += 1)
+      ids.push((await api.post("/api/workflows", input)).body.workflow_id);
+    await api.work();
+
+    const answers = await Promise.all(ids.map((id) => api.post(`/api/workflows/${id}/approve`, approve)));
+    await api.work();
+
+    expect(answers.map(({ status, body }) => [status, body.workflow_id])).toEqual(ids.map((id) => [200, id]));
+    for (const id of ids)
+      expect((await api.get(`/api/workflows/${id}`)).body.workflow_status).toBe("completed");
+    expect(model.asked.filter(({ part }) => part === "summarise")).toHaveLength(100);
+  });
+
   test("is nothing before there is a plan, or once the audit is cancelled", async () => {
     const audit = await office();
     expect(await audit.decide(approve)).toMatchObject({ status: 409, body: { workflow_status: "pending" } });
