@@ -18,7 +18,7 @@ import type { Services } from "../services.ts";
 import { append } from "./append.ts";
 import { currentJob } from "./job-reading.ts";
 import { parse } from "./parse.ts";
-import { type SignalServices, signalTo } from "./signal.ts";
+import { asHeadHas, type SignalServices, signalTo } from "./signal.ts";
 
 export type CallbackServices = SignalServices & Pick<Services, "payloads" | "settings">;
 
@@ -98,7 +98,7 @@ export async function heartbeat(
       if (!open || open.decided || open.heartbeatSeconds === undefined) return undefined;
       return {
         events: [{ kind: "callback.heartbeat", callbackId, by }],
-        along: (next) => ({ head: next }),
+        along: async (next) => ({ head: await asHeadHas(services, known, next) }),
       };
     },
     () => true,

@@ -41,7 +41,13 @@ export async function signalTo(
     by,
     (job) => {
       const event = isTerminal(job.status) ? undefined : wish(job);
-      return event && { events: [event], along: (next) => ({ head: { ...next, due: services.now() } }) };
+      if (!event) return undefined;
+      return {
+        events: [event],
+        along: async (next) => ({
+          head: { ...(await asHeadHas(services, known, next)), due: services.now() },
+        }),
+      };
     },
     () => true,
   );
@@ -50,4 +56,19 @@ export async function signalTo(
   if (isTerminal(job.status)) return { end: "already ended", job };
   const entry = outcome.end === "appended" ? { entry: outcome.entry } : {};
   return { end: "requested", job, woken: await wake(services, job), ...entry };
+}
+
+/**
+ * A job with lease and due as they are now. They are in no event: where others have written since the job was read, a
+ * worker that has just claimed it above all, only HEAD knows them.
+ */
+export async function asHeadHas(
+  { journal }: Pick<Services, "journal">,
+  known: JobRecord,
+  next: JobRecord,
+): Promise<JobRecord> {
+  if (next.seq === known.seq + 1) return next;
+  const { lease: _lease, due: _due, ...rest } = next;
+  const { lease, due } = (await journal.head(next)) ?? next;
+  return { ...rest, ...(lease ? { lease } : {}), ...(due === undefined ? {} : { due }) };
 }

@@ -64,6 +64,7 @@ export const faultRates = {
   "submitted twice": { most: 0.6, gentle: true },
   "key used again": { most: 0.3, gentle: true },
   "watcher leaves": { most: 0.3, gentle: true },
+  "watched after the end": { most: 0.9, gentle: true },
   "stranger watches": { most: 0.3, gentle: true },
   // The deployment.
   deploy: { most: 0.2 },
