@@ -130,34 +130,29 @@ test("a rejected plan is made again, with what was said, and waits again [A4-51]
   expect((await cloud.client.wait(jobId)).status).toBe("cancelled");
 });
 
-test(
-  "approvals are answered within a second, by a service that has just been started too [A4-11] [A4-21] [A4-48]",
-  {
-    // The figure is a promise, and this machine may be busy with something else.
-    retry: 2,
-    timeout: 120_000,
-  },
-  async () => {
-    const waiting = await Promise.all(Array.from({ length: 12 }, () => audits.begin()));
-    for (const { id } of waiting) await audits.planned(id);
-    for (const pid of cloud.sandboxes("ApiFunction")) process.kill(pid, "SIGKILL");
-    await eventually(() => cloud.sandboxes("ApiFunction").length === 0);
+test("approvals are answered within a second, by a service that has just been started too [A4-11] [A4-21] [A4-48]", {
+  // The figure is a promise, and this machine may be busy with something else.
+  retry: 2,
+  timeout: 120_000,
+}, async () => {
+  const waiting = await Promise.all(Array.from({ length: 12 }, () => audits.begin()));
+  for (const { id } of waiting) await audits.planned(id);
+  for (const pid of cloud.sandboxes("ApiFunction")) process.kill(pid, "SIGKILL");
+  await eventually(() => cloud.sandboxes("ApiFunction").length === 0);
 
-    const times: number[] = [];
-    for (const { path } of waiting) {
-      const begunAt = performance.now();
-      const { status } = await audits.ask("POST", `${path}/approve`, { approved: true });
-      times.push(performance.now() - begunAt);
-      expect(status).toBe(200);
-    }
-    for (const { path } of waiting) await audits.ask("DELETE", path);
+  const times: number[] = [];
+  for (const { path } of waiting) {
+    const begunAt = performance.now();
+    const { status } = await audits.ask("POST", `${path}/approve`, { approved: true });
+    times.push(performance.now() - begunAt);
+    expect(status).toBe(200);
+  }
+  for (const { path } of waiting) await audits.ask("DELETE", path);
 
-    // The first of them is the start of the function.
-    expect(Math.max(...times)).toBeLessThan(1_000);
-    expect(p95(times.slice(1))).toBeLessThan(500);
-  },
-  120_000,
-);
+  // The first of them is the start of the function.
+  expect(Math.max(...times)).toBeLessThan(1_000);
+  expect(p95(times.slice(1))).toBeLessThan(500);
+});
 
 test("an audit whose workers die goes on where it was, and nothing of it is done twice [A4-08] [A4-06]", async () => {
   const { id, jobId, path } = await audits.begin();
