@@ -10,14 +10,6 @@ import type { Logger } from "./context.ts";
 import type { AnyJobType } from "./job-type.ts";
 import { wake } from "./wake.ts";
 
-/** How many jobs of a type may be at work at the same time. Jobs that wait for time or people count for nothing. */
-export type Concurrency<I> = {
-  limit: number;
-  per: "tenant" | "deployment";
-  /** Jobs with different keys do not count together, e.g. the repository that each works on. */
-  key?(input: I): string;
-};
-
 type SlotServices = Pick<Services, "slots" | "queue" | "payloads" | "settings" | "now" | "newId" | "sleep">;
 
 /** The slots of one pass. */

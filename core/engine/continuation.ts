@@ -4,7 +4,7 @@ import { applyEntry, type Entry, type JobEvent } from "../protocol/event.ts";
 import type { JobRecord } from "../protocol/job.ts";
 import type { Services } from "../services.ts";
 import { remainder } from "./children.ts";
-import type { HowItEnds } from "./ending.ts";
+import type { HowItEnds } from "./how-it-ends.ts";
 import { continuationIdOf } from "./ids.ts";
 import type { Jobs } from "./job-type.ts";
 import { parse } from "./parse.ts";

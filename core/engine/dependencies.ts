@@ -2,7 +2,7 @@ import type { Settings } from "../config.ts";
 import { isTerminal, type JobKey, type JobRecord } from "../protocol/job.ts";
 import type { Millis } from "../protocol/json.ts";
 import type { Services } from "../services.ts";
-import type { HowItEnds } from "./ending.ts";
+import type { HowItEnds } from "./how-it-ends.ts";
 import { invalid } from "./parse.ts";
 import { wake } from "./wake.ts";
 

@@ -8,30 +8,18 @@ import {
 import type { Along } from "../journal/journal.ts";
 import { store } from "../payloads/payloads.ts";
 import { failureOf, Unavailable } from "../protocol/error.ts";
-import type { Entry, JobEvent } from "../protocol/event.ts";
-import type { Failure, JobKey, JobRecord } from "../protocol/job.ts";
+import type { JobEvent } from "../protocol/event.ts";
+import type { JobKey, JobRecord } from "../protocol/job.ts";
 import type { Json, JsonObject } from "../protocol/json.ts";
 import { recordable } from "./attempt.ts";
 import { callOff } from "./call-off.ts";
 import { answerParent, cancelChildren } from "./children.ts";
 import { wakeDependents } from "./dependencies.ts";
+import type { HowItEnds } from "./how-it-ends.ts";
 import type { AnyJobType, Jobs } from "./job-type.ts";
 import { patiently } from "./patience.ts";
 import type { SubmitServices } from "./submit.ts";
 import { wake } from "./wake.ts";
-
-export type HowItEnds =
-  | { end: "completed"; result: Json; degraded: boolean }
-  /** With a fresh journal as another job, which is made in the same transaction. */
-  | {
-      end: "continued";
-      as: { entry: Entry; head: JobRecord };
-      /** What the conversation is told at once, where it does not wait for the one that goes on. */
-      acknowledgement?: string;
-      degraded?: boolean;
-    }
-  | { end: "failed"; failure: Failure }
-  | { end: "cancelled"; by: string; reason?: string };
 
 /** The terminal event, and what is written in its transaction. */
 export type Ending = {

@@ -3,7 +3,6 @@ import type { Deployment } from "../models/deployment.ts";
 import type { Json, JsonObject } from "../protocol/json.ts";
 import type { Services } from "../services.ts";
 import { batchJob, batchType } from "./batch-job.ts";
-import type { Concurrency } from "./concurrency.ts";
 import type { JobContext } from "./context.ts";
 
 /** What a job function may use besides its context. Anything that it does with these belongs into a step. */
@@ -29,6 +28,14 @@ export type JobServices = Pick<
 export type CallOff = (
   resultOf: (step: string) => Promise<Json | undefined>,
 ) => Promise<{ type: string; input: JsonObject } | undefined>;
+
+/** How many jobs of a type may be at work at the same time. Jobs that wait for time or people count for nothing. */
+export type Concurrency<I> = {
+  limit: number;
+  per: "tenant" | "deployment";
+  /** Jobs with different keys do not count together, e.g. the repository that each works on. */
+  key?(input: I): string;
+};
 
 /**
  * One kind of work.

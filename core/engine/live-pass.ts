@@ -4,14 +4,16 @@ import type { Entry, JobEvent } from "../protocol/event.ts";
 import type { Failure, JobRecord, Progress } from "../protocol/job.ts";
 import type { Json, Millis } from "../protocol/json.ts";
 import { longestDelaySeconds } from "../queue/queue.ts";
-import type { Services } from "../services.ts";
 import { type Around, attemptStep, interrupted, type Settled, serializable } from "./attempt.ts";
 import { isLate, overBudget, overOwnBudget, stoppedBy, tooManyEvents, tooManySteps } from "./budget.ts";
 import { refusal } from "./children.ts";
 import type { Logger } from "./context.ts";
 import { continuation, type Submitted } from "./continuation.ts";
 import { DeltaFeed } from "./deltas.ts";
-import { ending, type HowItEnds } from "./ending.ts";
+import { ending } from "./ending.ts";
+import type { EngineServices } from "./engine-services.ts";
+import type { HowItEnds } from "./how-it-ends.ts";
+import { jobContext } from "./job-context.ts";
 import type { AnyJobType, Jobs } from "./job-type.ts";
 import { LiveChildren } from "./live-children.ts";
 import { patiently } from "./patience.ts";
@@ -47,8 +49,6 @@ export type PassOptions = {
   /** Other jobs share the invocation. */
   inCompany?: boolean;
 };
-
-export type EngineServices = Omit<Services, "sockets" | "watches" | "keys">;
 
 /** How long a job function may wait for something that is not a step before it is taken for stuck. */
 const stuckMs = 30_000;
@@ -158,7 +158,7 @@ export class LivePass {
       throw new Error(`Job ${job.jobId} does not begin with job.submitted`);
     this.submitted = submitted;
     const input = await load(payloads, submitted.input);
-    program.begin((ctx) => jobType.run(ctx, input, services));
+    program.begin(() => jobType.run(jobContext(program, ""), input, services));
     await replay(program, payloads, entries);
     // What a replay shows has been shown, and steps may have shown more since.
     if (job.hops > 0) program.progress = undefined;

@@ -3,9 +3,10 @@ import { isTerminal, type JobKey, type JobRecord } from "../protocol/job.ts";
 import type { Millis } from "../protocol/json.ts";
 import { takeSlots } from "./concurrency.ts";
 import { afterDependencies, patience } from "./dependencies.ts";
-import type { HowItEnds } from "./ending.ts";
+import type { EngineServices } from "./engine-services.ts";
+import type { HowItEnds } from "./how-it-ends.ts";
 import type { Jobs } from "./job-type.ts";
-import { type EngineServices, LivePass, type PassEnd, type PassOptions } from "./live-pass.ts";
+import { LivePass, type PassEnd, type PassOptions } from "./live-pass.ts";
 import { hasExpired, lookAt } from "./timing.ts";
 import { wholeJournal } from "./whole-journal.ts";
 

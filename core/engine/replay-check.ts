@@ -6,6 +6,7 @@ import { applyEntry, type Entry } from "../protocol/event.ts";
 import type { JobRecord } from "../protocol/job.ts";
 import { serializable } from "./attempt.ts";
 import type { Logger } from "./context.ts";
+import { jobContext } from "./job-context.ts";
 import type { AnyJobType, JobServices, Jobs } from "./job-type.ts";
 import { divergence, replay, settle } from "./replay.ts";
 import { type Divergence, Run } from "./run.ts";
@@ -58,7 +59,7 @@ export async function rehearse(
   if (submitted?.kind !== "job.submitted") throw new Error("A journal begins with job.submitted");
   const input = await load(payloads, submitted.input);
   const program = new Run(job, world, () => {});
-  program.begin((ctx) => jobType.run(ctx, input, services));
+  program.begin(() => jobType.run(jobContext(program, ""), input, services));
   await replay(program, payloads, entries);
   const isBehind = () =>
     !program.diverged && (program.uncalled() || (job.status === "completed" && !program.finished));

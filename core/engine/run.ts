@@ -13,8 +13,7 @@ import {
   type Usage,
 } from "../protocol/job.ts";
 import type { Json, Millis } from "../protocol/json.ts";
-import type { JobContext, Logger, StepConfig, StepContext, StepOutcome } from "./context.ts";
-import { jobContext } from "./job-context.ts";
+import type { Logger, StepConfig, StepContext, StepOutcome } from "./context.ts";
 import { place } from "./place.ts";
 
 /** What the journal knows of one path, and what the job function waits for at it. */
@@ -131,10 +130,10 @@ export class Run {
     this.onActivity = onActivity;
   }
 
-  begin(fn: (ctx: JobContext) => Promise<unknown>): void {
+  begin(fn: () => Promise<unknown>): void {
     // Async from the start: a job function that throws before its first await fails like any other.
     place
-      .run({ jobId: this.job.jobId }, async () => fn(jobContext(this, "")))
+      .run({ jobId: this.job.jobId }, async () => fn())
       .then(
         (value) => this.finish({ ok: true, value }),
         (error: unknown) => this.finish({ ok: false, error }),

@@ -2,8 +2,9 @@ import { BatchProcessor, EventType, processPartialResponse } from "@aws-lambda-p
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import type { Around } from "../../core/engine/attempt.ts";
 import type { Logger } from "../../core/engine/context.ts";
+import type { EngineServices } from "../../core/engine/engine-services.ts";
 import type { Jobs } from "../../core/engine/job-type.ts";
-import type { EngineServices, PassEnd, PassOptions } from "../../core/engine/live-pass.ts";
+import type { PassEnd, PassOptions } from "../../core/engine/live-pass.ts";
 import { pass } from "../../core/engine/pass.ts";
 import { wake } from "../../core/engine/wake.ts";
 import type { JobKey, JobRecord } from "../../core/protocol/job.ts";
