@@ -23,6 +23,8 @@ export function bedrockOperations(environment: NodeJS.ProcessEnv): OperationProv
   const bedrock = new BedrockRuntimeClient({
     requestHandler: new NodeHttpHandler(connection.requestHandler),
     maxAttempts: 1,
+    // The client takes an empty token for one.
+    authSchemePreference: [environment.AWS_BEARER_TOKEN_BEDROCK ? "httpBearerAuth" : "sigv4"],
     ...(endpoint ? { endpoint } : {}),
   });
 

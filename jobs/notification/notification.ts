@@ -53,23 +53,11 @@ export const notification = defineJob<z.infer<typeof input>, z.infer<typeof resu
     const status = await ctx.step(
       "deliver",
       async ({ signal }) => {
-        const { Webhook } = await import("standardwebhooks");
-        const at = new Date(services.now());
+        const { signatureHeaders } = await import("../../core/webhook-signature.ts");
         const secrets = await webhookSecrets(services.signing, tenant);
-        const answer = await services.webhooks({
-          method: "POST",
-          url,
-          headers: {
-            "content-type": "application/json",
-            "user-agent": "convoke",
-            // The same for every attempt: a receiver that has it already is told by it.
-            "webhook-id": jobId,
-            "webhook-timestamp": String(Math.floor(at.getTime() / 1000)),
-            "webhook-signature": secrets.map((secret) => new Webhook(secret).sign(jobId, at, body)).join(" "),
-          },
-          body,
-          signal,
-        });
+        const signed = signatureHeaders(secrets, { id: jobId, at: services.now(), body });
+        const headers = { "content-type": "application/json", "user-agent": "convoke", ...signed };
+        const answer = await services.webhooks({ method: "POST", url, headers, body, signal });
         if (answer.status >= 200 && answer.status <= 299) return answer.status;
         const said = `The receiver answered with ${answer.status}`;
         // 410: it wants nothing more to be sent.

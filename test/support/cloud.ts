@@ -27,6 +27,7 @@ const noProviders = {
   COUNCIL_MEMBERS: "",
   COUNCIL_CHAIRMEN: "",
   TITLE_MODEL: "",
+  VIDEO_MODEL: "",
 };
 
 export async function startTestCloud(options: Partial<CloudOptions> = {}): Promise<TestCloud> {

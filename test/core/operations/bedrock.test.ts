@@ -16,6 +16,7 @@ const ticket: Ticket = { operation: model, operation_id: arn };
 
 beforeAll(() => {
   vi.stubEnv("AWS_REGION", "us-east-1");
+  vi.stubEnv("AWS_BEARER_TOKEN_BEDROCK", "");
   vi.stubEnv("AWS_ACCESS_KEY_ID", "AKIA");
   vi.stubEnv("AWS_SECRET_ACCESS_KEY", "secret");
 });

@@ -52,7 +52,7 @@ test("the end of a job is told once, signed so that a receiver can check it [A1-
 
   expect(job.status).toBe("completed");
   expect(received).toHaveLength(1);
-  const [{ headers, body = "" }] = received as [Outgoing];
+  const { headers, body = "" } = received[0]!;
   expect(headers!["webhook-id"]).toBe(job.jobId);
   expect(JSON.parse(body)).toMatchObject({
     type: "job.completed",
@@ -61,9 +61,9 @@ test("the end of a job is told once, signed so that a receiver can check it [A1-
   });
   const [secret] = await webhookSecrets(services.signing, "acme");
   // The library refuses what is not of this minute, and this receiver lives in another year.
-  const { sign } = { sign: new Webhook(secret!).sign(job.jobId, new Date(received[0]!.at), body) };
-  expect(headers!["webhook-signature"]).toBe(sign);
-  expect(headers!["webhook-timestamp"]).toBe(String(received[0]!.at / 1000));
+  const right = new Webhook(secret!).sign(job.jobId, new Date(received[0]!.at), body);
+  expect(headers!["webhook-signature"]).toBe(right);
+  expect(headers!["webhook-timestamp"]).toBe(String(Math.floor(received[0]!.at / 1000)));
 });
 
 test("failure and cancel are told too", async () => {
