@@ -40,6 +40,8 @@ export type SubmitOptions = Manner & {
   single_flight?: boolean;
   conversation_id?: string;
   on_busy?: OnBusy;
+  /** Is told when the job has ended. */
+  notify?: { url: string };
 };
 
 export type ForkOptions = Manner & {
@@ -133,6 +135,8 @@ export type ConversationSummary = {
 export type Conversation = ConversationSummary & {
   active_job_id: string | null;
   waiting_job_ids: string[];
+  /** Jobs that the conversation does not wait for, and that will still say something in it. */
+  background_job_ids: string[];
   failed_job_id: string | null;
   error: Failure | null;
   messages: ConversationMessage[];
@@ -144,6 +148,8 @@ export type ConversationMessage = {
   role: "user" | "assistant";
   content: string;
   job_id: string;
+  /** The number of the user's message that it answers. */
+  answers: number | null;
   created_at: string;
   [field: string]: Json;
 };
@@ -154,6 +160,8 @@ export type SendOptions = {
   /** Another job type than the deployment's usual one, and what it wants besides the question. */
   type?: string;
   input?: { [name: string]: Json };
+  /** Is told when the job has ended. */
+  notify?: { url: string };
   idempotencyKey?: string;
   signal?: AbortSignal;
 };

@@ -111,6 +111,18 @@ export async function run(args: string[], terminal: Terminal): Promise<number> {
       return follow(client, session, job_id, 0);
     })(options),
   );
+  command("video <prompt>", "have a video made, and show how it is done")
+    .option("--model <model>", "who makes it: google:..., bedrock:... or mock:...")
+    .option("--seconds <count>", "how long it is to be", (value) => Number(value))
+    .action((prompt: string, options: Common & { model?: string; seconds?: number }) =>
+      act(async (client, session) => {
+        const { model, seconds } = options;
+        client.connect();
+        const asked = { ...(model ? { model } : {}), ...(seconds ? { duration_seconds: seconds } : {}) };
+        const { job_id } = await client.submit("video", { prompt, ...asked }, { signal: session.signal });
+        return follow(client, session, job_id, 0);
+      })(options),
+    );
   command("project <name> <description>", "have a project generated, and show how it is done").action(
     (name: string, description: string, options: Common) =>
       act(async (client, session) => {

@@ -85,7 +85,7 @@ async function work(job: ReturnType<typeof rendered>, key: JobKey) {
   return { passes, ms };
 }
 
-test("an operation of two hours costs no compute between two looks at it [A1-01] [A1-09] [A1-14] [A1-18] [A1-24]", async () => {
+test("an operation of two hours costs no compute between two looks at it [A1-01] [A1-09] [A1-14] [A1-18] [A1-23] [A1-24]", async () => {
   const job = rendered();
   const key = await job.submit();
 
