@@ -1,11 +1,25 @@
 import { defineConfig } from "vitest/config";
 
+/** Files that need the whole machine: they use all of its cores, or say how long something takes. */
+const alone = ["test/storms/**/*.test.ts", "test/chaos/**/*.test.ts"];
+
+const limits = { testTimeout: 60_000, hookTimeout: 60_000 };
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    // A file of cloud tests has a cloud of its own: an engine, and a process for each function at work.
-    maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    projects: [
+      {
+        test: {
+          name: "parts",
+          include: ["test/**/*.test.ts"],
+          exclude: alone,
+          // A file of cloud tests has a cloud of its own: an engine, and a process for each function at work.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+          ...limits,
+        },
+      },
+      { test: { name: "whole", include: alone, maxWorkers: 1, sequence: { groupOrder: 2 }, ...limits } },
+    ],
   },
 });
