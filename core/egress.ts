@@ -80,9 +80,16 @@ export function egress(
     try {
       return await exchange(url, options, body, mostBytes);
     } catch (error) {
+      if (isFiltered(error))
+        throw new EgressRefused(`${url.hostname} is no public address`, { cause: error });
       throw new EgressFailed(`${url.host} did not answer as a web server does`, { cause: error });
     }
   };
+}
+
+/** The agent has words for it, and no class. */
+function isFiltered(error: unknown): boolean {
+  return error instanceof Error && /^DNS lookup .* is not allowed/.test(error.message);
 }
 
 async function exchange(
