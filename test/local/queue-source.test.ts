@@ -219,7 +219,7 @@ const chain = (properties: object) =>
   });
 
 test("a function that sends to its own queue is stopped before its 17th turn", async () => {
-  const { cloud, notes } = await fixtureCloud(chain({}), { visibilityScale: 0.3 / 30 });
+  const { cloud, notes } = await fixtureCloud(chain({}), { visibilityScale: 2 / 30 });
 
   await sender(cloud)("1");
   await eventually(() => cloud.queue("Fixture-Dead").bodies().includes("17"), 20_000);
