@@ -1,16 +1,13 @@
-import type { Context } from "aws-lambda";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
-import { settings } from "../../../core/config.ts";
 import { newConversation } from "../../../core/conversations/conversation.ts";
 import { cancel } from "../../../core/engine/cancel.ts";
 import type { JobContext } from "../../../core/engine/context.ts";
 import { defineJob, registry } from "../../../core/engine/job-type.ts";
 import { submit } from "../../../core/engine/submit.ts";
 import { StepFailed, Unavailable } from "../../../core/protocol/error.ts";
-import { sweeper } from "../../../functions/sweeper/sweeper.ts";
 import { virtualTime } from "../../../testing/virtual-time.ts";
-import { engine, jobOf, silent } from "../../support/engine.ts";
+import { engine, jobOf } from "../../support/engine.ts";
 
 const once = { retryStrategy: () => ({ shouldRetry: false as const }) };
 const usage = { model_calls: 1, input_tokens: 10, output_tokens: 5, cost_usd: 0.01 };
