@@ -8,6 +8,8 @@ import {
   type DynamoDBDocumentClient,
   QueryCommand,
   type QueryCommandInput,
+  TransactWriteCommand,
+  type TransactWriteCommandInput,
 } from "@aws-sdk/lib-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { calling } from "./aws.ts";
@@ -76,12 +78,43 @@ export function isConditionFailure(error: unknown): boolean {
   return error instanceof ConditionalCheckFailedException;
 }
 
+/** Whether a write was made, or its condition stood against it. */
+export async function happened(write: Promise<unknown>): Promise<boolean> {
+  try {
+    await write;
+    return true;
+  } catch (error) {
+    if (isConditionFailure(error)) return false;
+    throw error;
+  }
+}
+
 /** For each write of a transaction whether its condition failed, and on which item. */
 export function failedConditions(error: unknown): ({ item: unknown } | undefined)[] {
   if (!(error instanceof TransactionCanceledException)) return [];
   return (error.CancellationReasons ?? []).map(({ Code, Item }) =>
     Code === "ConditionalCheckFailed" ? { item: Item && unmarshall(Item) } : undefined,
   );
+}
+
+type TransactItem = NonNullable<TransactWriteCommandInput["TransactItems"]>[number];
+
+/** Puts an item that is not there yet, together with the count of its kind, whose condition is a limit. */
+export async function createCounted(
+  { client, name, call }: DynamoTable,
+  item: Record<string, unknown>,
+  count: TransactItem,
+): Promise<"created" | "exists" | "too many"> {
+  const put = { TableName: name, Item: item, ConditionExpression: "attribute_not_exists(pk)" };
+  try {
+    await call(() => client.send(new TransactWriteCommand({ TransactItems: [{ Put: put }, count] })));
+    return "created";
+  } catch (error) {
+    const [exists, tooMany] = failedConditions(error);
+    if (exists) return "exists";
+    if (tooMany) return "too many";
+    throw error;
+  }
 }
 
 /** The pages of a query, each read when it is asked for. A page ends at 1 MB, whatever its items are. */

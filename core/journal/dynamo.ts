@@ -8,7 +8,7 @@ import {
   UpdateCommand,
 } from "@aws-sdk/lib-dynamodb";
 import { conversationWrites } from "../conversations/dynamo.ts";
-import { type DynamoTable, failedConditions, isConditionFailure, listPage, standingItem } from "../dynamo.ts";
+import { type DynamoTable, failedConditions, happened, listPage, standingItem } from "../dynamo.ts";
 import type { Item } from "../pack.ts";
 import { Conflict } from "../protocol/error.ts";
 import { type Entry, lastSeq } from "../protocol/event.ts";
@@ -225,22 +225,19 @@ export function dynamoJournal(
     renew(head) {
       const { pk, sk, seq, lease_until: until, body } = headItem(head, settings);
       // `due` stays out of it: its index would make a heartbeat cost three times as much.
-      return happened(() =>
-        client.send(
-          new UpdateCommand({
-            TableName: name,
-            Key: { pk, sk },
-            UpdateExpression: "SET seq = :seq, lease_until = :until, body = :body",
-            ConditionExpression: "lease_by = :by AND seq <= :seq",
-            ExpressionAttributeValues: {
-              ":by": head.lease?.by ?? "",
-              ":seq": seq,
-              ":until": until,
-              ":body": body,
-            },
-          }),
-        ),
-      );
+      const update = new UpdateCommand({
+        TableName: name,
+        Key: { pk, sk },
+        UpdateExpression: "SET seq = :seq, lease_until = :until, body = :body",
+        ConditionExpression: "lease_by = :by AND seq <= :seq",
+        ExpressionAttributeValues: {
+          ":by": head.lease?.by ?? "",
+          ":seq": seq,
+          ":until": until,
+          ":body": body,
+        },
+      });
+      return happened(call(() => client.send(update)));
     },
 
     async list(tenant, { limit, cursor, ...filter }) {
@@ -306,17 +303,14 @@ export function dynamoJournal(
     },
 
     postpone(job, to) {
-      return happened(() =>
-        client.send(
-          new UpdateCommand({
-            TableName: name,
-            Key: { pk: jobPartition(job), sk: headKey },
-            UpdateExpression: "SET due_at = :to",
-            ConditionExpression: "due_at = :seen",
-            ExpressionAttributeValues: { ":to": to, ":seen": job.due },
-          }),
-        ),
-      );
+      const update = new UpdateCommand({
+        TableName: name,
+        Key: { pk: jobPartition(job), sk: headKey },
+        UpdateExpression: "SET due_at = :to",
+        ConditionExpression: "due_at = :seen",
+        ExpressionAttributeValues: { ":to": to, ":seen": job.due },
+      });
+      return happened(call(() => client.send(update)));
     },
 
     async putDeltas(job, deltas) {
@@ -326,16 +320,6 @@ export function dynamoJournal(
       await call(() => client.send(new PutCommand({ TableName: name, Item: item })));
     },
   };
-
-  async function happened(send: () => Promise<unknown>): Promise<boolean> {
-    try {
-      await call(send);
-      return true;
-    } catch (error) {
-      if (isConditionFailure(error)) return false;
-      throw error;
-    }
-  }
 }
 
 function isEntry({ sk }: Stored): boolean {

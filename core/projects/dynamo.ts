@@ -1,5 +1,5 @@
-import { GetCommand, PutCommand, TransactWriteCommand } from "@aws-sdk/lib-dynamodb";
-import { type DynamoTable, failedConditions, isConditionFailure, listPage } from "../dynamo.ts";
+import { GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
+import { createCounted, type DynamoTable, happened, listPage } from "../dynamo.ts";
 import { table as names } from "../table.ts";
 import { countKey, type ProjectItem, projectItem, projectKey, projectList, projectOf } from "./items.ts";
 import { dayOf, type Projects } from "./project.ts";
@@ -9,36 +9,21 @@ const day = 86_400_000;
 export function dynamoProjects(table: DynamoTable): Projects {
   const { client, name, call } = table;
   return {
-    async create(record, mostADay) {
-      const put = {
-        TableName: name,
-        Item: projectItem(record),
-        ConditionExpression: "attribute_not_exists(pk)",
-      };
-      const count = {
-        TableName: name,
-        Key: countKey(record),
-        UpdateExpression: "ADD projects :one SET #ttl = :ttl",
-        ConditionExpression: "attribute_not_exists(projects) OR projects < :most",
-        ExpressionAttributeNames: { "#ttl": names.ttl },
-        ExpressionAttributeValues: {
-          ":one": 1,
-          ":most": mostADay,
-          ":ttl": Math.ceil((dayOf(record).endsAt + day) / 1000),
+    create: (record, mostADay) =>
+      createCounted(table, projectItem(record), {
+        Update: {
+          TableName: name,
+          Key: countKey(record),
+          UpdateExpression: "ADD projects :one SET #ttl = :ttl",
+          ConditionExpression: "attribute_not_exists(projects) OR projects < :most",
+          ExpressionAttributeNames: { "#ttl": names.ttl },
+          ExpressionAttributeValues: {
+            ":one": 1,
+            ":most": mostADay,
+            ":ttl": Math.ceil((dayOf(record).endsAt + day) / 1000),
+          },
         },
-      };
-      try {
-        await call(() =>
-          client.send(new TransactWriteCommand({ TransactItems: [{ Put: put }, { Update: count }] })),
-        );
-        return "created";
-      } catch (error) {
-        const [exists, tooMany] = failedConditions(error);
-        if (exists) return "exists";
-        if (tooMany) return "too many";
-        throw error;
-      }
-    },
+      }),
 
     async get(key) {
       const { Item } = await call(() =>
@@ -58,23 +43,14 @@ export function dynamoProjects(table: DynamoTable): Projects {
       return { projects: found, ...rest };
     },
 
-    async update(record) {
-      try {
-        await call(() =>
-          client.send(
-            new PutCommand({
-              TableName: name,
-              Item: projectItem(record),
-              ConditionExpression: "version = :before",
-              ExpressionAttributeValues: { ":before": record.version - 1 },
-            }),
-          ),
-        );
-        return true;
-      } catch (error) {
-        if (isConditionFailure(error)) return false;
-        throw error;
-      }
+    update(record) {
+      const put = new PutCommand({
+        TableName: name,
+        Item: projectItem(record),
+        ConditionExpression: "version = :before",
+        ExpressionAttributeValues: { ":before": record.version - 1 },
+      });
+      return happened(call(() => client.send(put)));
     },
   };
 }

@@ -1,5 +1,5 @@
 import { GetCommand, PutCommand, QueryCommand, TransactWriteCommand } from "@aws-sdk/lib-dynamodb";
-import { type DynamoTable, failedConditions, isConditionFailure, listPage } from "../dynamo.ts";
+import { createCounted, type DynamoTable, failedConditions, happened, listPage } from "../dynamo.ts";
 import { table as names } from "../table.ts";
 import {
   dueSchedules,
@@ -30,26 +30,7 @@ export function dynamoSchedules(table: DynamoTable): Schedules {
   });
 
   return {
-    async create(record, most) {
-      const put = {
-        TableName: name,
-        Item: scheduleItem(record),
-        ConditionExpression: "attribute_not_exists(pk)",
-      };
-      try {
-        await call(() =>
-          client.send(
-            new TransactWriteCommand({ TransactItems: [{ Put: put }, count(record.tenant, 1, most)] }),
-          ),
-        );
-        return "created";
-      } catch (error) {
-        const [exists, tooMany] = failedConditions(error);
-        if (exists) return "exists";
-        if (tooMany) return "too many";
-        throw error;
-      }
-    },
+    create: (record, most) => createCounted(table, scheduleItem(record), count(record.tenant, 1, most)),
 
     async get(key) {
       const { Item } = await call(() =>
@@ -69,23 +50,14 @@ export function dynamoSchedules(table: DynamoTable): Schedules {
       return { schedules: found, ...rest };
     },
 
-    async update(record) {
-      try {
-        await call(() =>
-          client.send(
-            new PutCommand({
-              TableName: name,
-              Item: scheduleItem(record),
-              ConditionExpression: "version = :before",
-              ExpressionAttributeValues: { ":before": record.version - 1 },
-            }),
-          ),
-        );
-        return true;
-      } catch (error) {
-        if (isConditionFailure(error)) return false;
-        throw error;
-      }
+    update(record) {
+      const put = new PutCommand({
+        TableName: name,
+        Item: scheduleItem(record),
+        ConditionExpression: "version = :before",
+        ExpressionAttributeValues: { ":before": record.version - 1 },
+      });
+      return happened(call(() => client.send(put)));
     },
 
     async delete(key) {

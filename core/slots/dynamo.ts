@@ -1,5 +1,5 @@
 import { DeleteCommand, PutCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
-import { type DynamoTable, isConditionFailure, queryPages, standingItem } from "../dynamo.ts";
+import { type DynamoTable, happened, isConditionFailure, queryPages, standingItem } from "../dynamo.ts";
 import type { Item } from "../pack.ts";
 import type { Services } from "../services.ts";
 import type { Pool, Slots, Waiting } from "./slots.ts";
@@ -140,13 +140,8 @@ export function dynamoSlots(
             Key: { pk, sk },
             ConditionExpression: "attribute_exists(pk)",
           });
-          try {
-            await call(() => client.send(removal));
-            return { tenant, jobId, lane, createdAt };
-          } catch (error) {
-            // Somebody else wakes that one.
-            if (!isConditionFailure(error)) throw error;
-          }
+          // Otherwise somebody else wakes that one.
+          if (await happened(call(() => client.send(removal)))) return { tenant, jobId, lane, createdAt };
         }
       }
       return undefined;

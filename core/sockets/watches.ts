@@ -1,5 +1,5 @@
 import { BatchWriteCommand, DeleteCommand, PutCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
-import { type DynamoTable, isConditionFailure, queryPages } from "../dynamo.ts";
+import { type DynamoTable, happened, queryPages } from "../dynamo.ts";
 import type { Millis } from "../protocol/json.ts";
 import type { Services } from "../services.ts";
 import { jobPartition, table as names, tenantPartition, tenantWatchesPartition } from "../table.ts";
@@ -48,49 +48,33 @@ export function dynamoWatches(
     connectionId: string,
     ttl: number,
   ): Promise<boolean> {
-    try {
-      await call(() =>
-        client.send(
-          new UpdateCommand({
-            TableName: name,
-            Key: connectionAt(tenant, connectionId),
-            UpdateExpression: "ADD watches :this SET #ttl = :ttl",
-            ConditionExpression:
-              "attribute_not_exists(watches) OR contains(watches, :partition) OR size(watches) < :most",
-            ExpressionAttributeNames: { "#ttl": names.ttl },
-            ExpressionAttributeValues: {
-              ":this": new Set([partition]),
-              ":partition": partition,
-              ":most": settings.maxWatchesPerConnection,
-              ":ttl": ttl,
-            },
-          }),
-        ),
-      );
-      return true;
-    } catch (error) {
-      if (isConditionFailure(error)) return false;
-      throw error;
-    }
+    const update = new UpdateCommand({
+      TableName: name,
+      Key: connectionAt(tenant, connectionId),
+      UpdateExpression: "ADD watches :this SET #ttl = :ttl",
+      ConditionExpression:
+        "attribute_not_exists(watches) OR contains(watches, :partition) OR size(watches) < :most",
+      ExpressionAttributeNames: { "#ttl": names.ttl },
+      ExpressionAttributeValues: {
+        ":this": new Set([partition]),
+        ":partition": partition,
+        ":most": settings.maxWatchesPerConnection,
+        ":ttl": ttl,
+      },
+    });
+    return happened(call(() => client.send(update)));
   }
 
   async function uncount(tenant: string, partitions: string[], connectionId: string): Promise<void> {
-    try {
-      await call(() =>
-        client.send(
-          new UpdateCommand({
-            TableName: name,
-            Key: connectionAt(tenant, connectionId),
-            UpdateExpression: "DELETE watches :these",
-            // An update would bring back the item of a connection that has gone, without an expiry.
-            ConditionExpression: "attribute_exists(pk)",
-            ExpressionAttributeValues: { ":these": new Set(partitions) },
-          }),
-        ),
-      );
-    } catch (error) {
-      if (!isConditionFailure(error)) throw error;
-    }
+    const update = new UpdateCommand({
+      TableName: name,
+      Key: connectionAt(tenant, connectionId),
+      UpdateExpression: "DELETE watches :these",
+      // An update would bring back the item of a connection that has gone, without an expiry.
+      ConditionExpression: "attribute_exists(pk)",
+      ExpressionAttributeValues: { ":these": new Set(partitions) },
+    });
+    await happened(call(() => client.send(update)));
   }
 
   async function removeWatches(partitions: string[], connectionId: string): Promise<void> {
