@@ -4,6 +4,7 @@ import { isTerminal, type JobKey, type JobRecord, type PayloadRef, type Stored }
 import type { Json, Millis } from "../protocol/json.ts";
 import { type EventView, type JobView, jobView, toWire } from "../protocol/wire.ts";
 import type { Services } from "../services.ts";
+import { lookUntil } from "./look-until.ts";
 
 /** HEAD is a little behind while a job runs; the entries after it make the difference. */
 function upToDate(head: JobRecord, entries: Entry[]): JobRecord {
@@ -124,9 +125,6 @@ export type EventsView = {
   done: boolean;
 };
 
-const firstPauseMs = 50;
-const longestPauseMs = 500;
-
 /**
  * What happened after event `after`.
  * @param waitMs - how long to wait for something newer before the answer is empty.
@@ -136,14 +134,8 @@ export async function readEvents(
   key: JobKey,
   { after, limit, waitMs }: { after: number; limit: number; waitMs: Millis },
 ): Promise<EventsView | undefined> {
-  let waited = 0;
-  for (let pause = firstPauseMs; ; pause = Math.min(pause * 2, longestPauseMs)) {
-    const view = await eventsAfter(services, key, after, limit);
-    if (!view || view.events.length > 0 || view.done || waited >= waitMs) return view;
-    pause = Math.min(pause, waitMs - waited);
-    await services.sleep(pause);
-    waited += pause;
-  }
+  const look = () => eventsAfter(services, key, after, limit);
+  return lookUntil(services, waitMs, look, (view) => !view || view.events.length > 0 || view.done);
 }
 
 async function eventsAfter(

@@ -2,6 +2,7 @@ import { derivedId } from "../../core/derived-id.ts";
 import { whyNot } from "../../core/egress.ts";
 import { successor } from "../../core/engine/children.ts";
 import { readJob } from "../../core/engine/job-reading.ts";
+import { lookUntil } from "../../core/engine/look-until.ts";
 import { invalid } from "../../core/engine/parse.ts";
 import { type SubmitRequest, type Submitted, submit } from "../../core/engine/submit.ts";
 import { Conflict } from "../../core/protocol/error.ts";
@@ -49,6 +50,9 @@ async function announce(
   }
 }
 
+/** Where a job stands in its conversation. */
+export type Place = { conversation_id: string; message_number: number; queued_behind: string[] };
+
 /** What a caller is told of the job that it has been given. */
 export function accepted(
   call: AnyCall,
@@ -57,17 +61,12 @@ export function accepted(
 ) {
   if (!queued) door.logger.warn("the queue was silent; the sweeper will send the job", { job_id: job.jobId });
   if (deduplicated) call.setHeader("Idempotent-Replayed", "true");
-  const place = job.inConversation && {
-    conversation_id: job.inConversation.conversationId,
-    message_number: job.inConversation.message,
-    queued_behind: behind,
-  };
   return {
     job_id: job.jobId,
     status: job.status,
     ...(deduplicated ? { deduplicated } : {}),
     ...(cached ? { cached } : {}),
-    place,
+    ...placeOf(job, behind),
     watch: {
       events: `/api/jobs/${job.jobId}/events?after=0`,
       socket: {
@@ -79,10 +78,14 @@ export function accepted(
   };
 }
 
+function placeOf({ inConversation }: JobRecord, behind: string[]): Partial<Place> {
+  if (!inConversation) return {};
+  const { conversationId, message } = inConversation;
+  return { conversation_id: conversationId, message_number: message, queued_behind: behind };
+}
+
 /** An HTTP API of AWS answers within half a minute or not at all. */
 const longestWaitSeconds = 25;
-const firstPauseMs = 50;
-const longestPauseMs = 500;
 
 /**
  * How long a caller wants to wait for the end of what it asks for. What cannot be read is no wish.
@@ -100,14 +103,9 @@ export async function ended(
   key: JobKey,
   withinSeconds: number,
 ): Promise<JobRecord | undefined> {
-  const leftMs = withinSeconds * 1000;
-  for (let waited = 0, pause = firstPauseMs; ; pause = Math.min(pause * 2, longestPauseMs)) {
-    const job = await successor(services, key);
-    if (job && isTerminal(job.status)) return job;
-    if (waited >= leftMs) return undefined;
-    await services.sleep(Math.min(pause, leftMs - waited));
-    waited += pause;
-  }
+  const hasEnded = (job: JobRecord | undefined) => job !== undefined && isTerminal(job.status);
+  const job = await lookUntil(services, withinSeconds * 1000, () => successor(services, key), hasEnded);
+  return hasEnded(job) ? job : undefined;
 }
 
 /** The job of an answer, once it has ended; undefined if it does not end in time. */

@@ -265,8 +265,7 @@ export const configurationRoutes: AnyRoute[] = [
       // What the job would find out is better known now.
       const standing = fieldIn(fieldsOf(attribute, record?.fields), input.field);
       changedField(input.field, standing, { ...input, generatedBy: "ai" });
-      const { place: _place, ...accepted } = await accept(call, door, { type: "configuration", input });
-      return accepted;
+      return accept(call, door, { type: "configuration", input });
     },
   }),
 ];

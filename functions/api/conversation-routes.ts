@@ -1,6 +1,6 @@
 import { newConversation } from "../../core/conversations/conversation.ts";
 import { NotFound } from "../../core/protocol/error.ts";
-import { accept } from "./accept.ts";
+import { accept, type Place } from "./accept.ts";
 import { conversationSummary, conversationView, fitting } from "./conversation-view.ts";
 import { type AnyRoute, route } from "./route.ts";
 import * as schemas from "./schemas.ts";
@@ -80,14 +80,15 @@ export const conversationRoutes: AnyRoute[] = [
       const { deployment } = door.services;
       const { content, on_busy, type = deployment.messageType, input, priority, notify } = call.body;
       const message = door.jobs.latest(type)?.message ?? "question";
-      const { place, ...accepted } = await accept(call, door, {
+      const accepted = await accept(call, door, {
         type,
         input: { ...input, [message]: content },
         priority,
         ...(notify ? { notify } : {}),
         conversation: { id: call.params.id, onBusy: on_busy },
       });
-      return { ...accepted, ...place! };
+      // A job of a conversation has its place there.
+      return accepted as typeof accepted & Required<Pick<typeof accepted, keyof Place>>;
     },
   }),
 ];

@@ -80,11 +80,7 @@ export const jobRoutes: AnyRoute[] = [
             inputSha256: input_ref.sha256,
           }
         : { input: body.input };
-      const { place, ...accepted } = await accept(call, door, {
-        ...submitRequest(call.body),
-        ...input,
-      });
-      return { ...accepted, ...place };
+      return accept(call, door, { ...submitRequest(call.body), ...input });
     },
   }),
 

@@ -63,8 +63,7 @@ export const lifecycleRoutes: AnyRoute[] = [
       const { jobs, ...manner } = call.body;
       // Here, so that a fault is named as it stands in this body.
       const input = parse(door.jobs.latest(batchType)!.input, { jobs });
-      const { place: _none, ...rest } = await accept(call, door, { type: batchType, input, ...manner });
-      return rest;
+      return accept(call, door, { type: batchType, input, ...manner });
     },
   }),
 
@@ -113,8 +112,7 @@ export const lifecycleRoutes: AnyRoute[] = [
       const { idempotencyKey } = call;
       const request = idempotencyKey === undefined ? {} : { idempotencyKey };
       const made = await retry(door.services, door.jobs, call.principal.id, jobKey(call), request);
-      const { place, ...rest } = accepted(call, door, made);
-      return { ...rest, ...place };
+      return accepted(call, door, made);
     },
   }),
 
@@ -135,8 +133,7 @@ export const lifecycleRoutes: AnyRoute[] = [
         ...(after_seq === undefined ? {} : { afterSeq: after_seq }),
         ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       });
-      const { place: _none, ...rest } = accepted(call, door, made);
-      return rest;
+      return accepted(call, door, made);
     },
   }),
 

@@ -144,8 +144,7 @@ export const maieuticRoutes: AnyRoute[] = [
     idempotent: true,
     answer: { status: 202, description: "A job of type maieutic", schema: schemas.acceptedJob },
     handle: async (call, door) => {
-      const { place: _place, ...accepted } = await accept(call, door, { type, input: call.body });
-      return accepted;
+      return accept(call, door, { type, input: call.body });
     },
   }),
 

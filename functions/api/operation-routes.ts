@@ -62,8 +62,7 @@ export const operationRoutes: AnyRoute[] = [
     handle: async (call, door) => {
       const { notify, ...input } = call.body;
       const request = { type, input, ...(notify ? { notify } : {}) };
-      const { place: _place, ...accepted } = await accept(call, door, request);
-      return accepted;
+      return accept(call, door, request);
     },
   }),
 

@@ -184,8 +184,7 @@ export const projectRoutes: AnyRoute[] = [
       const key = { tenant: principal.tenant, id: params.id };
       const asked = { ...call.body, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) };
       const submitted = await generate(door.services, door.jobs, principal.id, key, asked);
-      const { place: _place, ...rest } = accepted(call, door, submitted);
-      return { ...rest, project_id: params.id };
+      return { ...accepted(call, door, submitted), project_id: params.id };
     },
   }),
 

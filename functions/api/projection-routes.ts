@@ -83,8 +83,7 @@ export const projectionRoutes: AnyRoute[] = [
     idempotent: true,
     answer: { status: 202, description: "A job of type projection", schema: schemas.acceptedJob },
     handle: async (call, door) => {
-      const { place: _place, ...accepted } = await accept(call, door, { type, input: call.body });
-      return accepted;
+      return accept(call, door, { type, input: call.body });
     },
   }),
 

@@ -17,11 +17,10 @@ export const translationRoutes: AnyRoute[] = [
     idempotent: true,
     answer: { status: 202, description: "A job of type translation", schema: schemas.acceptedJob },
     handle: async (call, door) => {
-      const { place: _place, ...accepted } = await accept(call, door, {
+      return accept(call, door, {
         type: "translation",
         input: call.body,
       });
-      return accepted;
     },
   }),
 
@@ -35,11 +34,10 @@ export const translationRoutes: AnyRoute[] = [
     idempotent: true,
     answer: { status: 202, description: "A job of type translation-stability", schema: schemas.acceptedJob },
     handle: async (call, door) => {
-      const { place: _place, ...accepted } = await accept(call, door, {
+      return accept(call, door, {
         type: "translation-stability",
         input: call.body,
       });
-      return accepted;
     },
   }),
 
