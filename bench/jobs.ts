@@ -1,7 +1,8 @@
 import { appendFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
-import { defineJob, registry } from "../core/engine/job-type.ts";
+import { defineJob } from "../core/engine/job-type.ts";
+import { registry } from "../core/engine/registry.ts";
 import { audit } from "../jobs/audit/audit.ts";
 import { council } from "../jobs/council/council.ts";
 import { answerBytes, members, type ReferenceInput, referenceJob } from "./reference-job.ts";

@@ -1,7 +1,8 @@
 // How long a pass needs before it can go on, against the length of the journal: paging it in, and replaying it.
 import * as z from "zod";
-import { defineJob, registry } from "../core/engine/job-type.ts";
+import { defineJob } from "../core/engine/job-type.ts";
 import { pass } from "../core/engine/pass.ts";
+import { registry } from "../core/engine/registry.ts";
 import { applyEntry, type Entry, type JobEvent } from "../core/protocol/event.ts";
 import type { JobKey } from "../core/protocol/job.ts";
 import { workerServices } from "../core/worker-services.ts";

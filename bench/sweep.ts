@@ -3,7 +3,7 @@ import { DynamoDBClient, TransactWriteItemsCommand } from "@aws-sdk/client-dynam
 import { marshall } from "@aws-sdk/util-dynamodb";
 import type { Context } from "aws-lambda";
 import { settings } from "../core/config.ts";
-import { registry } from "../core/engine/job-type.ts";
+import { registry } from "../core/engine/registry.ts";
 import { headItem } from "../core/journal/items.ts";
 import { applyEntry, type Entry } from "../core/protocol/event.ts";
 import { workerServices } from "../core/worker-services.ts";

@@ -1,4 +1,4 @@
-import { registry } from "../core/engine/job-type.ts";
+import { registry } from "../core/engine/registry.ts";
 import { audit } from "./audit/audit.ts";
 import { generateField } from "./configuration/generate-field.ts";
 import { systemPrompt } from "./configuration/system-prompt.ts";

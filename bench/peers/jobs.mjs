@@ -3,6 +3,6 @@
 import "./call-log.mjs";
 import { callModel } from "../lib/model.mjs";
 import { referenceJob } from "./repository/bench/reference-job.ts";
-import { registry } from "./repository/core/engine/job-type.ts";
+import { registry } from "./repository/core/engine/registry.ts";
 
 export const jobs = registry([referenceJob(callModel)]);

@@ -2,7 +2,8 @@ import { appendFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import type { JobContext } from "../../core/engine/context.ts";
-import { defineJob, registry } from "../../core/engine/job-type.ts";
+import { defineJob } from "../../core/engine/job-type.ts";
+import { registry } from "../../core/engine/registry.ts";
 import type { Effect } from "./account.ts";
 
 const input = z.object({

@@ -32,7 +32,7 @@ function jobsModule(body: string): string {
   const file = join(directory, "jobs.ts");
   writeFileSync(
     file,
-    `import { registry } from "${root}/core/engine/job-type.ts";
+    `import { registry } from "${root}/core/engine/registry.ts";
      import { council } from "${root}/jobs/council/council.ts";
      export const jobs = registry([${body}]);`,
   );

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { JobContext } from "../../core/engine/context.ts";
-import { defineJob, type Jobs, registry } from "../../core/engine/job-type.ts";
+import { defineJob, type Jobs } from "../../core/engine/job-type.ts";
+import { registry } from "../../core/engine/registry.ts";
 import type { ModelRequest } from "../../core/models/model.ts";
 import { ServiceError, StepFailed } from "../../core/protocol/error.ts";
 import type { Json, JsonObject, Millis } from "../../core/protocol/json.ts";

@@ -1,7 +1,8 @@
 import * as z from "zod";
 import type { JobContext } from "../../core/engine/context.ts";
-import { type AnyJobType, defineJob, registry } from "../../core/engine/job-type.ts";
+import { type AnyJobType, defineJob } from "../../core/engine/job-type.ts";
 import type { PassEnd } from "../../core/engine/live-pass.ts";
+import { registry } from "../../core/engine/registry.ts";
 import { type SubmitRequest, submit } from "../../core/engine/submit.ts";
 import type { MemoryOverrides } from "../../core/memory.ts";
 import type { Model } from "../../core/models/model.ts";

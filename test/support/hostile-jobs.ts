@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import type { JobContext } from "../../core/engine/context.ts";
-import { defineJob, registry } from "../../core/engine/job-type.ts";
+import { defineJob } from "../../core/engine/job-type.ts";
+import { registry } from "../../core/engine/registry.ts";
 
 const once = { retryStrategy: () => ({ shouldRetry: false as const }) };
 const never = new Promise<never>(() => {});

@@ -1,4 +1,5 @@
-import { type AnyJobType, registry } from "../../core/engine/job-type.ts";
+import type { AnyJobType } from "../../core/engine/job-type.ts";
+import { registry } from "../../core/engine/registry.ts";
 import { type SubmitRequest, submit } from "../../core/engine/submit.ts";
 import type { MemoryOverrides } from "../../core/memory.ts";
 import { InvalidRequest } from "../../core/protocol/error.ts";

@@ -1,4 +1,4 @@
-import { registry } from "../../core/engine/job-type.ts";
+import { registry } from "../../core/engine/registry.ts";
 import { generation } from "../../jobs/generation/generation.ts";
 
 /** What a later deployment knows: the same generation, in another bundle, under other words in the list of types. */

@@ -1,5 +1,6 @@
 import * as z from "zod";
-import { defineJob, registry } from "../../core/engine/job-type.ts";
+import { defineJob } from "../../core/engine/job-type.ts";
+import { registry } from "../../core/engine/registry.ts";
 
 const room = defineJob({
   type: "room",

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { cancel } from "../../../core/engine/cancel.ts";
 import { childIdOf } from "../../../core/engine/ids.ts";
-import { registry } from "../../../core/engine/job-type.ts";
+import { registry } from "../../../core/engine/registry.ts";
 import { StepFailed } from "../../../core/protocol/error.ts";
 import type { Json } from "../../../core/protocol/json.ts";
 import { jobOf } from "../../support/engine.ts";

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { settings } from "../../../core/config.ts";
 import { cancel } from "../../../core/engine/cancel.ts";
-import { defineJob, registry } from "../../../core/engine/job-type.ts";
+import { defineJob } from "../../../core/engine/job-type.ts";
 import { pass } from "../../../core/engine/pass.ts";
+import { registry } from "../../../core/engine/registry.ts";
 import { submit } from "../../../core/engine/submit.ts";
 import type { JobKey } from "../../../core/protocol/job.ts";
 import { engine, jobOf, silent } from "../../support/engine.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { JobContext } from "../../../core/engine/context.ts";
-import { registry } from "../../../core/engine/job-type.ts";
+import { registry } from "../../../core/engine/registry.ts";
 import { checkReplay } from "../../../core/engine/replay-check.ts";
 import { memoryPayloads } from "../../../core/payloads/memory.ts";
 import type { Json } from "../../../core/protocol/json.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { cancel } from "../../../core/engine/cancel.ts";
-import { registry } from "../../../core/engine/job-type.ts";
+import { registry } from "../../../core/engine/registry.ts";
 import { changeSchedule, createSchedule, fireDue, runSchedule } from "../../../core/engine/schedule.ts";
 import { Conflict, InvalidRequest, NotFound, Unavailable } from "../../../core/protocol/error.ts";
 import type { Overlap, ScheduleDefinition } from "../../../core/schedules/schedule.ts";

@@ -1,7 +1,8 @@
 import { expect } from "vitest";
 import * as z from "zod";
-import { type AnyJobType, defineJob, registry } from "../../../core/engine/job-type.ts";
+import { type AnyJobType, defineJob } from "../../../core/engine/job-type.ts";
 import { pass } from "../../../core/engine/pass.ts";
+import { registry } from "../../../core/engine/registry.ts";
 import type { Scope } from "../../../core/keys/keys.ts";
 import { type MemoryOverrides, memoryServices } from "../../../core/memory.ts";
 import { StepFailed } from "../../../core/protocol/error.ts";

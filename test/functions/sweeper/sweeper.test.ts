@@ -1,6 +1,6 @@
 import type { SQSEvent } from "aws-lambda";
 import { expect, test } from "vitest";
-import { registry } from "../../../core/engine/job-type.ts";
+import { registry } from "../../../core/engine/registry.ts";
 import { sweeper } from "../../../functions/sweeper/sweeper.ts";
 import { engine, jobOf } from "../../support/engine.ts";
 

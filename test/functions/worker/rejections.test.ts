@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 const batch = `
   import { containRejections } from "./functions/worker/rejections.ts";
   import { worker } from "./functions/worker/worker.ts";
-  import { registry } from "./core/engine/job-type.ts";
+  import { registry } from "./core/engine/registry.ts";
   import { submit } from "./core/engine/submit.ts";
   import { memoryServices } from "./core/memory.ts";
   import { jobOf } from "./test/support/engine.ts";

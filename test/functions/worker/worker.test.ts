@@ -1,6 +1,6 @@
 import type { Context, SQSEvent } from "aws-lambda";
 import { expect, test } from "vitest";
-import { registry } from "../../../core/engine/job-type.ts";
+import { registry } from "../../../core/engine/registry.ts";
 import { Unavailable } from "../../../core/protocol/error.ts";
 import type { JobRecord } from "../../../core/protocol/job.ts";
 import { sleep } from "../../../core/sleep.ts";

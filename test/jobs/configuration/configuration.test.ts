@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { changeAttribute, type Field } from "../../../core/configuration/configuration.ts";
-import { registry } from "../../../core/engine/job-type.ts";
+import { registry } from "../../../core/engine/registry.ts";
 import { submit } from "../../../core/engine/submit.ts";
 import { ModelError } from "../../../core/models/errors.ts";
 import type { JsonObject } from "../../../core/protocol/json.ts";

@@ -2,7 +2,7 @@ import { Webhook } from "standardwebhooks";
 import { expect, test } from "vitest";
 import type { Incoming, Outgoing } from "../../../core/egress.ts";
 import { EgressFailed, EgressRefused } from "../../../core/egress.ts";
-import { registry } from "../../../core/engine/job-type.ts";
+import { registry } from "../../../core/engine/registry.ts";
 import { submit } from "../../../core/engine/submit.ts";
 import { StepFailed } from "../../../core/protocol/error.ts";
 import type { Json, Millis } from "../../../core/protocol/json.ts";

@@ -1,4 +1,4 @@
-import { registry } from "../../../core/engine/job-type.ts";
+import { registry } from "../../../core/engine/registry.ts";
 import { journey } from "./journey.ts";
 
 /** Another way under the same number, which is the mistake that versions are there for. */

@@ -1,4 +1,4 @@
-import { registry } from "../../../core/engine/job-type.ts";
+import { registry } from "../../../core/engine/registry.ts";
 import { journey } from "./journey.ts";
 
 /** The other way as a version of its own, beside the one that jobs have begun with. */

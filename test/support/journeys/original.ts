@@ -1,4 +1,4 @@
-import { registry } from "../../../core/engine/job-type.ts";
+import { registry } from "../../../core/engine/registry.ts";
 import { journey } from "./journey.ts";
 
 export const jobs = registry([journey(1, "pack", ["walk"])]);
