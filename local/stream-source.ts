@@ -203,9 +203,9 @@ export function startStreamSource(
       if (mapping.pollMs > 0) await pause(mapping.pollMs);
       else if (found > 0) await pause(1);
       else if (woken || looks > 0) {
-        if (woken) looks = 8;
+        if (woken) looks = 6;
         woken = false;
-        // 1, 2, 4, ... 128 ms after the alarm; a new alarm starts again.
+        // 4, 8, 16, ... 128 ms after the alarm; a new alarm starts again.
         await pause(2 ** (8 - looks--));
       } else await pause(1_000);
     }
@@ -225,8 +225,9 @@ export function startStreamSource(
       wake = () => {
         if (mapping.pollMs > 0 && !signal.aborted) return;
         clearTimeout(timer);
-        // One commit is several alarms, and every look costs the runner a query.
-        setTimeout(resolve, 1);
+        // One commit is several alarms, and every look costs the runner a query. Whoever wrote has something to finish
+        // on the same few cores, such as the answer to a submit, and a push can wait that long.
+        setTimeout(resolve, 5);
         wake = () => {};
       };
     });
