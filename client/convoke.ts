@@ -36,8 +36,8 @@ import type {
 export type ConvokeOptions = {
   /** Where the service is, e.g. `http://127.0.0.1:4000`. */
   url: string;
-  /** An API key or a token. */
-  key: string;
+  /** An API key or a token. A page of the service itself leaves it out: its cookie says who asks. */
+  key?: string;
   fetch?: typeof fetch;
   WebSocket?: typeof WebSocket;
   times?: Partial<Times>;
@@ -198,7 +198,7 @@ export function convoke(options: ConvokeOptions): Convoke {
   const times = { ...usualTimes, ...options.times };
   const { send, put } = http({
     url: options.url,
-    key: options.key,
+    ...(options.key === undefined ? {} : { key: options.key }),
     // A browser's fetch must be called on its window.
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     attempts: options.attempts ?? 4,

@@ -32,7 +32,8 @@ export class ConvokeError extends ServiceError {
 
 export type HttpOptions = {
   url: string;
-  key: string;
+  /** Without it a cookie says who asks. */
+  key?: string;
   fetch: typeof fetch;
   /** How often a request is sent in all when the service does not answer or asks for patience. */
   attempts: number;
@@ -68,6 +69,10 @@ export type Put = (
  */
 export function http({ url, key, fetch, attempts, retryMs }: HttpOptions): { send: Send; put: Put } {
   const base = url.replace(/\/+$/, "");
+  // No other site's page can make a browser send this header, so the cookie alone opens nothing.
+  const identity: Record<string, string> =
+    key === undefined ? { "x-convoke-session": "1" } : { authorization: `Bearer ${key}` };
+  const credentials = key === undefined ? "same-origin" : "omit";
 
   async function insist<T>(
     ask: () => Promise<T>,
@@ -90,8 +95,9 @@ export function http({ url, key, fetch, attempts, retryMs }: HttpOptions): { sen
       const response = await answered(
         fetch(base + path + queryString(query), {
           method,
+          credentials,
           headers: {
-            authorization: `Bearer ${key}`,
+            ...identity,
             ...(body === undefined ? {} : { "content-type": "application/json" }),
             ...headers,
           },
