@@ -115,6 +115,8 @@ function choose(local: boolean) {
     /** Lambda answers with at most 6 MB: a larger result is given by reference. */
     answerBytes: 4 * 1024 * 1024,
     ticketSeconds: 30,
+    /** Of a person in a browser. A working day; what is signed out is over at once. */
+    sessionSeconds: 12 * hour,
     keyCacheMs: pick(60_000, 5_000),
     /** Counts from a job's end: what is alive does not expire. */
     journalKeptSeconds: 30 * day,

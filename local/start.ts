@@ -77,6 +77,8 @@ async function main(): Promise<void> {
     );
     writeFileSync(join(dataDirectory, "endpoint.json"), `${JSON.stringify(ready)}\n`);
   }
+  // What follows the # goes to no server and into no log; the page takes it out of its address.
+  console.log(`console: ${cloud.http}/#key=${ready.key}`);
   console.log(`ready ${JSON.stringify(ready)}`);
 }
 

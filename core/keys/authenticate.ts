@@ -24,10 +24,10 @@ export function jwtSettings(environment: NodeJS.ProcessEnv): JwtSettings | undef
 }
 
 /**
- * Tells who asks from the value of an `Authorization` header.
+ * Tells who asks from the value of an `Authorization` header, or where there is none from a browser's session.
  * @throws Unauthorized when it is not exactly one valid key or token; Unavailable when that cannot be known now.
  */
-export type Authenticate = (authorization: string | undefined) => Promise<Principal>;
+export type Authenticate = (authorization: string | undefined, session?: string) => Promise<Principal>;
 
 /** Ids become parts of database keys, so their alphabet excludes every separator. */
 export const idPattern = /^[A-Za-z0-9_-]{1,64}$/;
@@ -62,7 +62,13 @@ export function authenticator(
     return (await verify)(token);
   }
 
-  return async (authorization) => {
+  return async (authorization, session) => {
+    if (authorization === undefined && session !== undefined) {
+      // Not remembered, so that signing out holds everywhere at once.
+      const principal = await keys.checkSession(session);
+      if (!principal) throw new Unauthorized("This session is over; sign in again");
+      return principal;
+    }
     const token = /^Bearer ([\x21-\x7e]{1,8192})$/i.exec(authorization ?? "")?.[1];
     if (!token) throw new Unauthorized("An API key is needed: Authorization: Bearer <key>");
     const principal = await (token.startsWith("ck_") ? byKey(token) : byToken(token));

@@ -3,15 +3,24 @@ import type { DynamoTable } from "../dynamo.ts";
 import type { Millis } from "../protocol/json.ts";
 import type { Services } from "../services.ts";
 import type { Keys, Principal, Scope } from "./keys.ts";
-import { hasHash, hashOf, newKey, newSecret, parseKey } from "./secrets.ts";
+import { endOfSession, hasHash, hashOf, newKey, newSecret, parseKey } from "./secrets.ts";
 
 type KeyItem = { hash: string; tenant: string; scopes: Scope[]; expires_at?: Millis };
 type TicketItem = { principal: Principal; expires_at: Millis };
+/** `of_key`: its principal is a key, and not the subject of a token. */
+type SessionItem = TicketItem & { of_key: boolean };
 
-/** Keys and tickets in the table. These are its only items outside a tenant: they are what tells the tenant. */
+/** Keys, tickets and sessions in the table. These are its only items outside a tenant: they are what tells the tenant. */
 export function dynamoKeys({ client, name, call }: DynamoTable, { now }: Pick<Services, "now">): Keys {
   const keyAt = (id: string) => ({ pk: `K#${id}`, sk: "K" });
   const ticketAt = (ticket: string) => ({ pk: `K#ticket#${hashOf(ticket)}`, sk: "K" });
+  const sessionAt = (session: string) => ({ pk: `K#session#${hashOf(session)}`, sk: "K" });
+  const get = async <T>(Key: { pk: string; sk: string }): Promise<T | undefined> => {
+    const { Item } = await call(() =>
+      client.send(new GetCommand({ TableName: name, Key, ConsistentRead: true })),
+    );
+    return Item as T | undefined;
+  };
   const put = (item: Record<string, unknown>) =>
     call(() => client.send(new PutCommand({ TableName: name, Item: item })));
 
@@ -34,10 +43,7 @@ export function dynamoKeys({ client, name, call }: DynamoTable, { now }: Pick<Se
     async check(key) {
       const parsed = parseKey(key);
       if (!parsed) return undefined;
-      const { Item } = await call(() =>
-        client.send(new GetCommand({ TableName: name, Key: keyAt(parsed.id), ConsistentRead: true })),
-      );
-      const stored = Item as KeyItem | undefined;
+      const stored = await get<KeyItem>(keyAt(parsed.id));
       if (!stored || !hasHash(parsed.secret, stored.hash)) return undefined;
       const { tenant, scopes, expires_at: expiresAt } = stored;
       if (expiresAt !== undefined && expiresAt <= now()) return undefined;
@@ -59,6 +65,31 @@ export function dynamoKeys({ client, name, call }: DynamoTable, { now }: Pick<Se
       );
       const stored = Attributes as TicketItem | undefined;
       return stored && stored.expires_at > now() ? stored.principal : undefined;
+    },
+
+    async openSession(principal, lifeSeconds) {
+      const session = newSecret();
+      const expiresAt = endOfSession(principal, lifeSeconds, now());
+      const key = await get<KeyItem>(keyAt(principal.id));
+      const item: SessionItem = {
+        principal: { ...principal, expiresAt },
+        of_key: key?.tenant === principal.tenant,
+        expires_at: expiresAt,
+      };
+      await put({ ...sessionAt(session), ...item, ttl: Math.ceil(expiresAt / 1000) });
+      return { session, expiresAt };
+    },
+
+    async checkSession(session) {
+      const stored = await get<SessionItem>(sessionAt(session));
+      if (!stored || stored.expires_at <= now()) return undefined;
+      if (!stored.of_key) return stored.principal;
+      const key = await get<KeyItem>(keyAt(stored.principal.id));
+      return key && (key.expires_at ?? Number.POSITIVE_INFINITY) > now() ? stored.principal : undefined;
+    },
+
+    async closeSession(session) {
+      await call(() => client.send(new DeleteCommand({ TableName: name, Key: sessionAt(session) })));
     },
   };
 }

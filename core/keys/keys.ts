@@ -13,7 +13,7 @@ export type Principal = {
   expiresAt?: Millis;
 };
 
-/** API keys and WebSocket tickets. Only hashes are stored: secrets are 256 random bits, so a fast hash is enough. */
+/** API keys, WebSocket tickets and sessions. Only hashes are stored: secrets are 256 random bits, so a fast hash is enough. */
 export interface Keys {
   /** @returns the key itself, `ck_<id>_<secret>`. It cannot be had again. */
   create(principal: Omit<Principal, "id">): Promise<{ id: string; key: string }>;
@@ -24,4 +24,9 @@ export interface Keys {
   issueTicket(principal: Principal, lifeSeconds: number): Promise<{ ticket: string; expiresAt: Millis }>;
   /** Of any number of callers with the same ticket one is given its principal. */
   redeemTicket(ticket: string): Promise<Principal | undefined>;
+  /** A session stands for its principal in a browser, which is given no key. It ends with the principal's own right. */
+  openSession(principal: Principal, lifeSeconds: number): Promise<{ session: string; expiresAt: Millis }>;
+  /** @returns undefined for a session that is unknown, over or closed, or whose key is revoked or expired. */
+  checkSession(session: string): Promise<Principal | undefined>;
+  closeSession(session: string): Promise<void>;
 }

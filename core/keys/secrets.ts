@@ -1,4 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { Millis } from "../protocol/json.ts";
+import type { Principal } from "./keys.ts";
 
 /** 256 random bits, in letters that an HTTP header and a WebSocket subprotocol both take. */
 export function newSecret(): string {
@@ -25,4 +27,9 @@ export function newKey(): { id: string; secret: string; key: string } {
 export function parseKey(key: string): { id: string; secret: string } | undefined {
   const match = /^ck_([0-9a-f]{16})_([A-Za-z0-9_-]{43})$/.exec(key);
   return match ? { id: match[1]!, secret: match[2]! } : undefined;
+}
+
+/** A session never outlives the right that it stands for. */
+export function endOfSession({ expiresAt }: Principal, lifeSeconds: number, now: Millis): Millis {
+  return Math.min(now + lifeSeconds * 1000, expiresAt ?? Number.POSITIVE_INFINITY);
 }

@@ -18,6 +18,7 @@ import { readBody } from "./body.ts";
 import { MethodNotAllowed, problemOf } from "./problem.ts";
 import { type AnyRoute, type Door, pathsOf, Reply, SeeOther, submitsJob } from "./route.ts";
 import { routes } from "./routes.ts";
+import { sessionCookie } from "./session-cookie.ts";
 
 type Environment = {
   Bindings: { requestContext?: { requestId?: string } };
@@ -90,7 +91,9 @@ function mount(
 ): void {
   http.on(route.method.toUpperCase(), honoPath(path), async (c) => {
     c.set("route", `${route.method.toUpperCase()} ${path}`);
-    const principal = route.access === "open" ? nobody : await authenticate(c.req.header("authorization"));
+    const session = sessionCookie(c);
+    const principal =
+      route.access === "open" ? nobody : await authenticate(c.req.header("authorization"), session.current);
     c.set("tenant", principal.tenant);
     authorise(route, principal);
     const answer = await route.handle(
@@ -103,6 +106,7 @@ function mount(
         ifMatch: route.conditional ? c.req.header("if-match") : undefined,
         preferred: (supports) => accepts(c, { header: "Accept", supports, default: supports[0] }),
         setHeader: (name, value) => c.header(name, value),
+        session,
       },
       door,
     );

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { cancel } from "../../core/engine/cancel.ts";
 import { jobSummary, readEvents, readJob } from "../../core/engine/job-reading.ts";
 import type { AnyJobType } from "../../core/engine/job-type.ts";
+import { etaOf } from "../../core/metrics/eta.ts";
 import { Conflict, InvalidRequest } from "../../core/protocol/error.ts";
 import { accept } from "./accept.ts";
 import { jobKey, noJob } from "./job-key.ts";
@@ -107,7 +108,7 @@ export const jobRoutes: AnyRoute[] = [
     handle: async (call, { services }) => {
       const job = await readJob(services, jobKey(call));
       if (!job) throw noJob(call.params.id);
-      return job;
+      return { ...job, eta: await etaOf(services, call.principal.tenant, job) };
     },
   }),
 

@@ -3,6 +3,7 @@ import type { Logger } from "../../core/engine/context.ts";
 import type { Jobs } from "../../core/engine/job-type.ts";
 import type { Principal, Scope } from "../../core/keys/keys.ts";
 import type { Services, WorkersOwn } from "../../core/services.ts";
+import type { SessionCookie } from "./session-cookie.ts";
 
 /** The API calls no model and posts to no connection. */
 export type DoorServices = Omit<Services, WorkersOwn | "sockets" | "watches">;
@@ -28,6 +29,7 @@ export type Call<P, Q, B> = {
   /** The one of these content types that the caller would rather have; the first if it does not say. */
   preferred(contentTypes: [string, ...string[]]): string;
   setHeader(name: string, value: string): void;
+  session: SessionCookie;
 };
 
 /** Instead of an answer: where it can be fetched without a key, for a short while. */

@@ -12,12 +12,14 @@ import { projectRoutes } from "./project-routes.ts";
 import { projectionRoutes } from "./projection-routes.ts";
 import type { AnyRoute } from "./route.ts";
 import { scheduleRoutes } from "./schedule-routes.ts";
+import { sessionRoutes } from "./session-routes.ts";
 import { translationRoutes } from "./translation-routes.ts";
 import { workflowRoutes } from "./workflow-routes.ts";
 
 /** Everything that the HTTP API can be asked: mounted by app.ts, documented by openapi.ts. */
 export const routes: AnyRoute[] = [
   ...accessRoutes,
+  ...sessionRoutes,
   ...jobRoutes,
   ...lifecycleRoutes,
   // Before those of callbacks: `signed` is no id.

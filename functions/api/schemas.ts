@@ -238,9 +238,25 @@ const summary = {
 
 const jobSummary = z.object(summary).meta({ id: "JobSummary" });
 
+const eta = z
+  .object({
+    seconds_low: z.number().meta({ description: "One in ten of the jobs that it was learned from was faster" }),
+    seconds: z.number(),
+    seconds_high: z.number().meta({ description: "One in ten was slower" }),
+    completes_at: moment,
+    learned_from: z.object({
+      jobs: z.number().meta({ description: "So many completed jobs of the type were examples" }),
+      same_models: z.boolean().meta({ description: "Only such as were done by the same models" }),
+    }),
+  })
+  .meta({ id: "Eta", description: "About how long the job goes on, the answers of people not counted" });
+
 export const job = z
   .object({
     ...summary,
+    eta: eta.nullable().meta({
+      description: "Null where nothing is known, and for a job that has ended or waits for a person",
+    }),
     input_data: json,
     input_ref: payloadRef.optional().meta({ description: "Instead of an input too large for an answer" }),
     result_data: json,
@@ -497,6 +513,15 @@ export const currentKey = z.object({
   scopes: z.array(z.enum(scopes)),
   expires_at: moment.nullable(),
 });
+
+export const session = z.object({
+  tenant: z.string(),
+  name: z.string().meta({ description: "The id of the key, or the subject of the token" }),
+  scopes: z.array(z.enum(scopes)),
+  expires_at: moment.nullable(),
+});
+
+export const signedOut = z.object({ signed_out: z.literal(true) });
 
 export const health = z.object({ status: z.literal("ok") });
 

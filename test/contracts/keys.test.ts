@@ -50,14 +50,53 @@ inBothWorlds((world, engines) => {
     expect(await keys.redeemTicket(ticket)).toBeUndefined();
   });
 
+  test("a session stands for a key until it is closed or over, or the key is revoked", async () => {
+    const { keys, clock } = world();
+    const { id } = await keys.create({ tenant: "acme", scopes: ["jobs:read"] });
+    const principal: Principal = { tenant: "acme", id, scopes: ["jobs:read"] };
+    const expiresAt = clock.at + 60_000;
+    const open = () => keys.openSession(principal, 60);
+    const [{ session, ...told }, closed, late] = [await open(), await open(), await open()];
+
+    expect(told).toEqual({ expiresAt });
+    expect(await keys.checkSession(session)).toEqual({ ...principal, expiresAt });
+    expect(await keys.checkSession(`${session}x`)).toBeUndefined();
+    await keys.closeSession(closed.session);
+    expect(await keys.checkSession(closed.session)).toBeUndefined();
+    expect(await keys.checkSession(session)).toBeDefined();
+    await keys.revoke(id);
+    expect(await keys.checkSession(session)).toBeUndefined();
+    clock.at = expiresAt;
+    expect(await keys.checkSession(late.session)).toBeUndefined();
+  });
+
+  test("a session ends with the key or token that it stands for, at the latest", async () => {
+    const { keys, clock } = world();
+    const soon = clock.at + 5_000;
+    const { id } = await keys.create({ tenant: "acme", scopes: [], expiresAt: soon });
+    for (const holder of [id, "somebody@login.test"]) {
+      const { session, expiresAt } = await keys.openSession(
+        { tenant: "acme", id: holder, scopes: [], expiresAt: soon },
+        60,
+      );
+      expect(expiresAt).toBe(soon);
+      expect(await keys.checkSession(session)).toMatchObject({ id: holder, expiresAt: soon });
+      clock.at = soon;
+      expect(await keys.checkSession(session)).toBeUndefined();
+      clock.at = soon - 5_000;
+    }
+  });
+
   if (engines)
     test("the table holds no secret", async () => {
       const { keys } = world();
       const { key } = await keys.create({ tenant: "acme", scopes: ["admin"] });
       const { ticket } = await keys.issueTicket({ tenant: "acme", id: "k", scopes: [] }, 30);
+      const { session } = await keys.openSession({ tenant: "acme", id: "k", scopes: [] }, 30);
       for await (const item of engines().dynamo.items("contracts")) {
         expect(JSON.stringify(item)).not.toContain(key.split("_")[2]!);
         expect(JSON.stringify(item)).not.toContain(ticket);
+        expect(JSON.stringify(item)).not.toContain(session);
       }
     });
 

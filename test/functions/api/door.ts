@@ -86,6 +86,8 @@ const oldOracle: AnyJobType = { ...oracle, version: 1 };
 export type Answer = {
   status: number;
   headers: Record<string, string>;
+  /** What `Set-Cookie` says. */
+  cookies: string[];
   // Tests reach into answers freely; their shape has been checked against the route's schema by then.
   // biome-ignore lint/suspicious/noExplicitAny: checked by `checkShape`
   body: any;
@@ -97,6 +99,7 @@ export type Asking = {
   /** Sent as it stands, instead of `body`. */
   raw?: string | Buffer;
   headers?: Record<string, string>;
+  cookies?: string[];
 };
 
 /** What lives in the table: kept there instead of in memory, when given. */
@@ -130,7 +133,7 @@ export async function door(
   const acme = await makeKey("acme", ["jobs:read", "jobs:write"]);
 
   async function ask(method: string, path: string, asking: Asking = {}): Promise<Answer> {
-    const { key = "key" in asking ? undefined : acme, body, raw, headers = {} } = asking;
+    const { key = "key" in asking ? undefined : acme, body, raw, headers = {}, cookies } = asking;
     const [rawPath = "", rawQueryString = ""] = path.split("?");
     const bytes = Buffer.from(raw ?? (body === undefined ? "" : JSON.stringify(body)));
     const event = {
@@ -143,16 +146,19 @@ export async function door(
         ...(key ? { authorization: `Bearer ${key}` } : {}),
         ...headers,
       },
+      ...(cookies ? { cookies } : {}),
       requestContext: { requestId: "request-1", domainName: "api.test", http: { method, path: rawPath } },
       body: bytes.length > 0 ? bytes.toString("base64") : null,
       isBase64Encoded: true,
     } as unknown as HttpEvent;
-    const { statusCode, headers: answered = {}, body: sent, isBase64Encoded } = await handler(event);
+    const answered = await handler(event);
+    const { statusCode, headers: sentHeaders = {}, body: sent, isBase64Encoded } = answered;
     const text = isBase64Encoded ? Buffer.from(sent, "base64").toString() : sent;
     const answer = {
       status: statusCode,
-      headers: answered as Record<string, string>,
-      body: /json$/.test(String(answered["content-type"])) && text ? JSON.parse(text) : text || undefined,
+      headers: sentHeaders as Record<string, string>,
+      cookies: ("cookies" in answered ? answered.cookies : undefined) ?? [],
+      body: /json$/.test(String(sentHeaders["content-type"])) && text ? JSON.parse(text) : text || undefined,
     };
     checkShape(method, rawPath, answer);
     return answer;
