@@ -1,0 +1,16 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vite";
+
+/** The page as static files, under the directory that the stack deploys and `npm start` serves. */
+export default defineConfig({
+  root: fileURLToPath(new URL(".", import.meta.url)),
+  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  build: {
+    outDir: fileURLToPath(new URL("../build/console", import.meta.url)),
+    emptyOutDir: true,
+    target: "es2023",
+    // An inlined file would be a data: address, which the page's content security policy allows for images only.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+});
