@@ -3,7 +3,7 @@ import type { Json, JsonObject } from "../core/protocol/json.ts";
 import type { JobView } from "../core/protocol/wire.ts";
 
 /** A job in a list: without its input and result. */
-export type JobSummary = Omit<JobView, "input_data" | "input_ref" | "result_data" | "result_ref">;
+export type JobSummary = Omit<JobView, "input_data" | "input_ref" | "result_data" | "result_ref" | "eta">;
 
 /** A moment: ISO 8601 with an offset or `Z`, or a Date. */
 export type Moment = string | Date;

@@ -5,6 +5,11 @@ import { defineConfig } from "vite";
 export default defineConfig({
   root: fileURLToPath(new URL(".", import.meta.url)),
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  // While the page is worked on: beside an `npm start`, whose API it borrows.
+  server: {
+    host: "127.0.0.1",
+    proxy: { "/api": process.env.CONVOKE_URL ?? "http://127.0.0.1:4000" },
+  },
   build: {
     outDir: fileURLToPath(new URL("../build/console", import.meta.url)),
     emptyOutDir: true,

@@ -510,13 +510,14 @@ function show(job: JobView, { print, json, terminal }: Session): number {
 }
 
 function jobLines(job: JobView): string[] {
-  const { progress, usage, error } = job;
+  const { progress, eta, usage, error } = job;
   return columns([
     ["Job", job.id],
     ["Type", `${job.type}, version ${job.version}`],
     ["Title", safe(job.title)],
     ["Status", job.status],
     ...(progress ? [["Progress", `${progress.percentage} % ${safe(progress.current_step)}`]] : []),
+    ...(eta ? [["Ends in", `${eta.seconds_low} to ${eta.seconds_high} s, about ${eta.completes_at}`]] : []),
     ...(error ? [["Error", `${safe(error.message)} (${error.code})`]] : []),
     ["Created", job.created_at],
     ...(job.completed_at ? [["Ended", job.completed_at]] : []),

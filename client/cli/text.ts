@@ -3,10 +3,19 @@ export type Paint = (style: Style, text: string) => string;
 
 export const plain: Paint = (_style, text) => text;
 
+/** Controls that no text needs, among them those that begin a terminal's commands, and those that turn text around. */
+const steering = /(?![\n\t])[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
+
 /** What models and users wrote must not steer the terminal. */
 export function safe(text: string): string {
-  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, (character) =>
-    /[\n\t]/.test(character) ? character : "",
+  return text.replace(steering, "");
+}
+
+/** The same JSON on one line, in which nothing steers the terminal either. */
+export function jsonLine(value: unknown): string {
+  return JSON.stringify(value).replace(
+    steering,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }
 
@@ -19,7 +28,8 @@ export function clip(text: string, width: number): string {
 export function seconds(ms: number): string {
   const total = ms / 1000;
   if (total < 60) return `${total.toFixed(1)} s`;
-  return `${Math.floor(total / 60)} min ${Math.round(total % 60)} s`;
+  if (total < 3600) return `${Math.floor(total / 60)} min ${Math.floor(total % 60)} s`;
+  return `${Math.floor(total / 3600)} h ${Math.floor((total % 3600) / 60)} min`;
 }
 
 export function money(dollars: number): string {

@@ -23,7 +23,6 @@ export function useResource<T>(
   const error = useSignal<ConvokeError | undefined>(undefined);
   const loading = useSignal(true);
   const round = useSignal(0);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the keys say what the question depends on
   useEffect(() => {
     const stop = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;

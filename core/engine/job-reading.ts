@@ -106,12 +106,13 @@ export async function readEntries(
 }
 
 /** A job in a list: without what must be fetched for each. */
-export type JobSummary = Omit<JobView, "input_data" | "input_ref" | "result_data" | "result_ref">;
+export type JobSummary = Omit<JobView, "input_data" | "input_ref" | "result_data" | "result_ref" | "eta">;
 
 export function jobSummary(job: JobRecord): JobSummary {
   const {
     input_data: _input,
     result_data: _result,
+    eta: _eta,
     ...summary
   } = jobView(job, { input: null, result: null });
   return summary;

@@ -31,6 +31,6 @@ export function timesOf(durations: Millis[]): Times | undefined {
 }
 
 /** The smallest value that so large a part of them does not exceed. */
-function quantile(sorted: number[], part: number): number {
+export function quantile(sorted: number[], part: number): number {
   return sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)]!;
 }

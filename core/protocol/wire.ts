@@ -40,6 +40,8 @@ export type JobView = {
   error_message: string | null;
   error: Failure | null;
   progress: (Progress & { timestamp: string }) | null;
+  /** Known where one job is read, of a job at work whose like have completed before. */
+  eta: Eta | null;
   created_at: string;
   started_at: string | null;
   completed_at: string | null;
@@ -63,6 +65,16 @@ export type JobView = {
   paused: boolean;
   /** What it waits for from outside. */
   callbacks: CallbackView[];
+};
+
+/** About how long a job goes on, as others of its type have. One in ten was faster than `seconds_low`, one in ten slower than `seconds_high`. */
+export type Eta = {
+  seconds_low: number;
+  seconds: number;
+  seconds_high: number;
+  completes_at: string;
+  /** So many jobs were examples; whether only such as have the same models. */
+  learned_from: { jobs: number; same_models: boolean };
 };
 
 export type CallbackView = {
@@ -171,6 +183,7 @@ export function jobView(
     error_message: job.failure?.message ?? null,
     error: job.failure ?? null,
     progress: progressView(job),
+    eta: null,
     created_at: iso(job.createdAt),
     started_at: isoOrNull(job.startedAt),
     completed_at: isoOrNull(job.completedAt),
