@@ -240,7 +240,9 @@ const jobSummary = z.object(summary).meta({ id: "JobSummary" });
 
 const eta = z
   .object({
-    seconds_low: z.number().meta({ description: "One in ten of the jobs that it was learned from was faster" }),
+    seconds_low: z
+      .number()
+      .meta({ description: "One in ten of the jobs that it was learned from was faster" }),
     seconds: z.number(),
     seconds_high: z.number().meta({ description: "One in ten was slower" }),
     completes_at: moment,

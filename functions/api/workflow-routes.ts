@@ -349,7 +349,7 @@ export const workflowRoutes: AnyRoute[] = [
     access: "jobs:read",
     params: workflowParams,
     answer: { status: 200, description: "The audit as it is at this moment", schema: liveView },
-    handle: async (call, door) => liveViewOf(await readAudit(call, door)),
+    handle: async (call, door) => liveViewOf(await readAudit(call, door), door),
   }),
 
   route({

@@ -1,12 +1,13 @@
 import * as z from "zod";
 import { placeInLine } from "../../core/engine/concurrency.ts";
 import { wholeJournal } from "../../core/engine/whole-journal.ts";
+import { etaOf } from "../../core/metrics/eta.ts";
 import { load } from "../../core/payloads/payloads.ts";
 import { NotFound } from "../../core/protocol/error.ts";
 import { applyEntry, recorded, valueIn } from "../../core/protocol/event.ts";
 import type { JobRecord } from "../../core/protocol/job.ts";
 import type { Json } from "../../core/protocol/json.ts";
-import { iso } from "../../core/protocol/wire.ts";
+import { type Eta, iso, jobView } from "../../core/protocol/wire.ts";
 import { type auditInput, defaultCycles } from "../../jobs/audit/audit.ts";
 import { cycleIds } from "../../jobs/audit/cycles.ts";
 import { normIds } from "../../jobs/audit/norms.ts";
@@ -153,6 +154,7 @@ export const liveView = workflowView
       total_sections: z.number(),
       current_section: section.nullable(),
       estimated_completion: z.string().meta({ description: "For people" }),
+      eta: schemas.job.shape.eta,
       recent_messages: z.array(z.string()),
     }),
   })
@@ -253,8 +255,10 @@ export function isApproved({ decisions }: Workflow): boolean {
   return decisions.at(-1)?.approved ?? false;
 }
 
-export function liveViewOf(audit: Audit): z.infer<typeof liveView> {
+export async function liveViewOf(audit: Audit, { services }: Door): Promise<z.infer<typeof liveView>> {
   const view = viewOf(audit);
+  const job = jobView(audit.job, { input: audit.input as Json, result: null });
+  const eta = await etaOf(services, audit.job.tenant, job);
   const { workflow } = audit;
   const { status, plan, written, currentSection } = workflow;
   const sections = (plan?.sections ?? []).map(({ id, name, order }) => ({
@@ -288,17 +292,19 @@ export function liveViewOf(audit: Audit): z.infer<typeof liveView> {
     progress_info: {
       total_sections: total,
       current_section: view.current_section,
-      estimated_completion: estimate(audit),
+      estimated_completion: estimate(audit, eta),
+      eta,
       recent_messages: workflow.messages.slice(-3),
     },
   };
 }
 
-/** From the cycles so far: one more for each section that is not written, and one for the report. */
-function estimate({ workflow }: Audit): string {
+/** As audits before it went, or else from its own cycles: one more for each section that is not written, and one for the report. */
+function estimate({ workflow }: Audit, eta: Eta | null): string {
   const { status, decisions, cycles, written, plan, updatedAt } = workflow;
   if (status === "awaiting_approval") return "Waiting for your decision";
   if (ended.has(status)) return status === "completed" ? "Completed" : "Ended";
+  if (eta) return `About ${eta.seconds} seconds, ${eta.seconds_low} to ${eta.seconds_high}`;
   const approved = decisions.at(-1);
   if (!plan || !approved?.approved || cycles === 0) return "Not known yet";
   const secondsPerCycle = (updatedAt - approved.at) / 1000 / cycles;
