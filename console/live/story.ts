@@ -215,7 +215,15 @@ export function sceneAt(jobId: string, events: EventView[], seq: number): Scene 
   return story.scene();
 }
 
+const valueNames = ["result", "input", "state"] as const;
+
 /** What an event holds in place; `undefined` when it holds nothing, or refers to something larger. */
 export function heldBy(event: EventView | undefined): Json | undefined {
-  return event?.result ?? event?.input ?? event?.state;
+  const name = valueNames.find((name) => event?.[name] !== undefined);
+  return name && event?.[name];
+}
+
+/** The event's value is too large to be in it: `useValue` fetches it. */
+export function isElsewhere(event: EventView | undefined): boolean {
+  return valueNames.some((name) => event?.[`${name}_ref`] !== undefined);
 }
