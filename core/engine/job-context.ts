@@ -63,7 +63,7 @@ export function jobContext(run: Run, scope: string): JobContext {
   function step<T>(
     path: string,
     fn: (step: StepContext) => Promise<T>,
-    { serdes, ...config }: StepConfig<T>,
+    { serdes, marks, ...config }: StepConfig<T>,
   ): Promise<T> {
     const { written, read } = through(serdes, path);
     return run.call(
@@ -71,7 +71,7 @@ export function jobContext(run: Run, scope: string): JobContext {
       {
         kind: "step",
         config,
-        perform: async (context) => ({ result: (await written(await fn(context))) as Json }),
+        perform: async (context) => ({ result: (await written(await fn(context))) as Json, ...marks }),
       },
       ({ value }) => read(value),
     );

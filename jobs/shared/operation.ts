@@ -42,6 +42,8 @@ export type OperationOptions = {
   cadence?: Partial<Cadence>;
   /** What people are shown to be waiting for: `the video`. */
   what: string;
+  /** It is less than was asked for, and is marked. */
+  degraded?: true;
 };
 
 /** What is known of an operation between two asks. It is the state of a condition, so it is JSON. */
@@ -82,7 +84,7 @@ export function operation(
 async function begin(
   scope: JobContext,
   { operations, signing, apiUrl }: JobServices,
-  { operation, request, timeoutSeconds }: OperationOptions,
+  { operation, request, timeoutSeconds, degraded }: OperationOptions,
   { repeatable }: OperationTraits,
   callbackId: string | undefined,
 ): Promise<Ticket> {
@@ -103,6 +105,7 @@ async function begin(
       // What is paid for is not begun twice: neither after the death of a worker nor after an answer that got lost.
       semantics: repeatable ? "AT_LEAST_ONCE_PER_RETRY" : "AT_MOST_ONCE_PER_RETRY",
       retryStrategy: startAgain(repeatable),
+      marks: { ...(operation.startsWith("mock:") ? { mock: true } : {}), ...(degraded ? { degraded } : {}) },
     },
   );
 }

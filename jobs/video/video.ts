@@ -14,6 +14,10 @@ export const videoInput = z
       .regex(/^(google|bedrock|mock):\S+$/, "A video model is named google:..., bedrock:... or mock:...")
       .optional()
       .meta({ description: "Default: the deployment's" }),
+    allow_mock: z.boolean().optional().meta({
+      description:
+        "Where no video can be had of the model, a mock makes a picture that moves, and it is marked. Default: the deployment's choice",
+    }),
     timeout_seconds: z.int().min(60).max(86_400).optional().meta({ description: "Default: 2 hours" }),
   })
   .meta({ id: "VideoInput" });
@@ -36,6 +40,8 @@ export const videoResult = z
 type Input = z.infer<typeof videoInput>;
 type Result = z.infer<typeof videoResult>;
 
+const standIn = "mock:video";
+
 const made = z.object({
   mock: z.boolean().optional(),
   files: z
@@ -56,16 +62,27 @@ export const video = defineJob<Input, Result>({
   input: videoInput,
   result: videoResult,
   example: { prompt: "A lighthouse in a storm, seen from a small boat" },
-  prepare: (input, { videoModel }) => ({ ...input, model: input.model ?? videoModel }),
+  prepare: (input, { videoModel, mockFallback }) => ({
+    ...input,
+    model: input.model ?? videoModel,
+    allow_mock: input.allow_mock ?? mockFallback,
+  }),
   title: ({ prompt }) => `Video: ${prompt.replace(/\s+/g, " ").slice(0, 60)}`,
   description: ({ prompt }) => prompt.slice(0, 200),
 
-  async run(ctx, { model, timeout_seconds = 7_200, ...request }, services) {
-    const { ticket, result } = await operation(ctx, "video", services, {
-      operation: named(model),
-      request,
-      timeoutSeconds: timeout_seconds,
-      what: "the video",
+  async run(ctx, { model, allow_mock, timeout_seconds = 7_200, ...request }, services) {
+    const have = (from: OperationName, degraded?: true) =>
+      operation(ctx, degraded ? "stand-in" : "video", services, {
+        operation: from,
+        request,
+        timeoutSeconds: timeout_seconds,
+        what: "the video",
+        ...(degraded ? { degraded } : {}),
+      });
+    const chosen = named(model);
+    const { ticket, result } = await have(chosen).catch((error: unknown) => {
+      if (!allow_mock || chosen === standIn) throw error;
+      return have(standIn, true);
     });
     const { mock = false, files } = made.parse(result);
     const [file] = files as [MadeFile];
@@ -85,7 +102,7 @@ export const video = defineJob<Input, Result>({
     });
     return {
       id: jobId,
-      model: named(model),
+      model: ticket.operation,
       operation_id: ticket.operation_id,
       mock,
       video: { media_type: file.media_type, url: `/api/videos/${jobId}/content`, ...kept },

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { newConversation } from "../../../core/conversations/conversation.ts";
 import { cancel } from "../../../core/engine/cancel.ts";
 import { retry } from "../../../core/engine/fork.ts";
@@ -162,4 +162,64 @@ test("a video comes out the same wherever its worker dies", async () => {
     completedSteps: ["store", "video/poll", "video/start"],
   });
   expect(Object.keys(repeated).sort()).toEqual(["store", "video/poll", "video/start"]);
+});
+
+describe("where no video can be had of its model", () => {
+  test.each(["mock:fails", "mock:rejected"])("%s fails the job, unless a mock is allowed", async (model) => {
+    const { make, toEnd } = studio();
+    expect(await toEnd(await make({ model }))).toMatchObject({ status: "failed" });
+  });
+
+  test.each([
+    ["mock:fails", "once it has begun"],
+    ["mock:rejected", "at once"],
+  ])(
+    "a mock stands in that is allowed, and its step, the progress, the job and the result say so (%s, %s) [A2-72]",
+    async (model) => {
+      const { make, toEnd, result, events } = studio();
+      const key = await make({ model, allow_mock: true });
+
+      expect(await toEnd(key)).toMatchObject({ status: "completed", degraded: true, mock: true });
+
+      expect(await result(key)).toMatchObject({ model: "mock:video", mock: true });
+      const journal = await events(key);
+      const begun = journal.findIndex(
+        (event) => event.kind === "step.completed" && event.step === "stand-in/start",
+      );
+      expect(journal[begun]).toMatchObject({ mock: true, degraded: true });
+      const shown = journal.slice(begun).flatMap((event) => ("progress" in event ? [event.progress] : []));
+      expect(shown.length).toBeGreaterThan(1);
+      for (const progress of shown.filter(Boolean)) expect(progress).toMatchObject({ degraded: true });
+    },
+  );
+
+  test("the deployment may allow it for all, and a job may refuse", async () => {
+    const { services, toEnd } = studio();
+    services.deployment = { ...services.deployment, mockFallback: true };
+    const make = async (input: object) => {
+      const asked = { type: "video", input: { prompt: "A boat", model: "mock:rejected", ...input } };
+      return (await submit(services, jobs, who, asked)).job;
+    };
+    expect(await toEnd(await make({}))).toMatchObject({ status: "completed", degraded: true });
+    expect(await toEnd(await make({ allow_mock: false }))).toMatchObject({ status: "failed" });
+  });
+});
+
+test("whoever asks for a mock is given one, and the job says so without being called less than was asked for", async () => {
+  const { make, toEnd } = studio();
+  expect(await toEnd(await make())).toMatchObject({ status: "completed", degraded: false, mock: true });
+});
+
+test("a video that a mock stands in for comes out the same wherever its worker dies", async () => {
+  const { outcome } = await chaos(
+    video,
+    { prompt: "A lighthouse", model: "mock:rejected", allow_mock: true },
+    {
+      isSame: (a, b) => a.status === b.status && a.completedSteps.join() === b.completedSteps.join(),
+    },
+  );
+  expect(outcome).toMatchObject({
+    status: "completed",
+    completedSteps: ["stand-in/poll", "stand-in/start", "store"],
+  });
 });
