@@ -1,7 +1,8 @@
 import { isTerminal } from "../core/protocol/job.ts";
 import type { JobMessage } from "../core/protocol/message.ts";
 import type { EventView } from "../core/protocol/wire.ts";
-import { ConvokeError, isFinal, type Send } from "./http.ts";
+import { ConvokeError, isFinal } from "./error.ts";
+import type { Send } from "./http.ts";
 import type { Listener, LiveSocket, SingleMessage } from "./live-socket.ts";
 import { pause } from "./pause.ts";
 import type { Times } from "./times.ts";

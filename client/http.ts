@@ -1,34 +1,10 @@
-import { ServiceError } from "../core/protocol/error.ts";
 import type { Json, JsonObject } from "../core/protocol/json.ts";
+import { ConvokeError } from "./error.ts";
+
+export { ConvokeError } from "./error.ts";
+
 import { pause } from "./pause.ts";
-
-/** What the service answered instead of what was asked for. Branch on `code`: it never changes. */
-export class ConvokeError extends ServiceError {
-  override readonly code: string;
-  override readonly retryable: boolean;
-  /** The HTTP status; undefined when there was no answer, or one over the WebSocket. */
-  readonly status: number | undefined;
-  /** Names the request in the service's log. */
-  readonly requestId: string | undefined;
-
-  constructor(
-    code: string,
-    message: string,
-    options: {
-      status?: number;
-      requestId?: string;
-      retryable?: boolean;
-      details?: Json;
-      cause?: unknown;
-    } = {},
-  ) {
-    super(message, options);
-    this.code = code;
-    this.status = options.status;
-    this.requestId = options.requestId;
-    this.retryable = options.retryable ?? false;
-  }
-}
+import { type Times, usualTimes } from "./times.ts";
 
 export type HttpOptions = {
   url: string;
@@ -37,24 +13,25 @@ export type HttpOptions = {
   fetch: typeof fetch;
   /** How often a request is sent in all when the service does not answer or asks for patience. */
   attempts: number;
-  retryMs: number;
+} & Pick<Times, "retryMs"> &
+  Partial<Pick<Times, "answerMs" | "transferMs">>;
+
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+export type Query = Record<string, string | number | boolean | undefined>;
+
+export type SendOptions = {
+  body?: unknown;
+  query?: Query;
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
+  once?: boolean;
+  /** What the answer's bytes must hash to. */
+  sha256?: string;
+  /** The answer is a file: a Blob. */
+  file?: true;
 };
 
-type Query = Record<string, string | number | boolean | undefined>;
-
-export type Send = <T>(
-  method: "GET" | "POST" | "PATCH" | "DELETE",
-  path: string,
-  options?: {
-    body?: unknown;
-    query?: Query;
-    headers?: Record<string, string>;
-    signal?: AbortSignal;
-    once?: boolean;
-    /** What the answer's bytes must hash to. */
-    sha256?: string;
-  },
-) => Promise<T>;
+export type Send = <T>(method: Method, path: string, options?: SendOptions) => Promise<T>;
 
 /** Puts bytes to an address that the service has given. */
 export type Put = (
@@ -67,7 +44,8 @@ export type Put = (
  * Requests to the API. Everything that this client sends may be sent twice: reading changes nothing, and what creates
  * carries an idempotency key. So an answer that got lost is asked for again.
  */
-export function http({ url, key, fetch, attempts, retryMs }: HttpOptions): { send: Send; put: Put } {
+export function http(options: HttpOptions): { send: Send; put: Put } {
+  const { url, key, fetch, attempts, retryMs, answerMs, transferMs } = { ...usualTimes, ...options };
   const base = url.replace(/\/+$/, "");
   // No other site's page can make a browser send this header, so the cookie alone opens nothing.
   const identity: Record<string, string> =
@@ -89,42 +67,67 @@ export function http({ url, key, fetch, attempts, retryMs }: HttpOptions): { sen
     }
   }
 
-  const send = <T>(method: string, path: string, options: Parameters<Send>[2] = {}) => {
-    const { body, query, headers, signal, sha256 } = options;
-    return insist(async () => {
-      const response = await answered(
-        fetch(base + path + queryString(query), {
-          method,
-          credentials,
-          headers: {
-            ...identity,
-            ...(body === undefined ? {} : { "content-type": "application/json" }),
-            ...headers,
-          },
-          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-          ...(signal ? { signal } : {}),
+  const send = <T>(method: Method, path: string, options: SendOptions = {}) => {
+    const { body, query, headers, signal, sha256, file } = options;
+    const withinMs = sha256 !== undefined || file ? transferMs : answerMs;
+    return insist(
+      () =>
+        within(withinMs, signal, async (limit) => {
+          const response = await answered(
+            fetch(base + path + queryString(query), {
+              method,
+              credentials,
+              headers: {
+                ...identity,
+                ...(body === undefined ? {} : { "content-type": "application/json" }),
+                ...headers,
+              },
+              ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+              signal: limit,
+            }),
+            base,
+            signal,
+          );
+          if (!response.ok) throw await problem(response);
+          return (await bodyOf(response, { sha256, file, signal })) as T;
         }),
-        base,
-        signal,
-      );
-      if (response.ok) return (await bodyOf(response, sha256)) as T;
-      throw await problem(response);
-    }, options);
+      options,
+    );
   };
 
   const put: Put = (link, body, signal) =>
     insist(
-      async () => {
-        const { origin } = new URL(link.url);
-        const { headers } = link;
-        const sent = fetch(link.url, { method: "PUT", headers, body, ...(signal ? { signal } : {}) });
-        const response = await answered(sent, origin, signal);
-        if (!response.ok) throw await problem(response);
-      },
+      () =>
+        within(transferMs, signal, async (limit) => {
+          const { origin } = new URL(link.url);
+          const { headers } = link;
+          const sent = fetch(link.url, { method: "PUT", headers, body, signal: limit });
+          const response = await answered(sent, origin, signal);
+          if (!response.ok) throw await problem(response);
+        }),
       { signal },
     );
 
   return { send, put };
+}
+
+/** An answer that trickles in is none: the signal that `work` is given is aborted when the time is up. */
+async function within<T>(
+  ms: number,
+  signal: AbortSignal | undefined,
+  work: (limit: AbortSignal) => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted();
+  const limit = new AbortController();
+  const abort = () => limit.abort(signal?.reason);
+  const timer = setTimeout(() => limit.abort(new Error(`No answer within ${ms / 1000} seconds`)), ms);
+  signal?.addEventListener("abort", abort, { once: true });
+  try {
+    return await work(limit.signal);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", abort);
+  }
 }
 
 async function answered(asking: Promise<Response>, base: string, signal?: AbortSignal): Promise<Response> {
@@ -136,14 +139,19 @@ async function answered(asking: Promise<Response>, base: string, signal?: AbortS
   }
 }
 
-async function bodyOf(response: Response, sha256?: string): Promise<unknown> {
+async function bodyOf(
+  response: Response,
+  { sha256, file, signal }: Pick<SendOptions, "sha256" | "file" | "signal">,
+): Promise<unknown> {
   try {
     if (response.status === 204) return undefined;
+    if (file) return await response.blob();
     if (sha256 === undefined) return await response.json();
     const bytes = new Uint8Array(await response.arrayBuffer());
     if ((await hashOf(bytes)) !== sha256) throw new Error("The bytes do not match their hash");
     return JSON.parse(new TextDecoder().decode(bytes));
   } catch (cause) {
+    signal?.throwIfAborted();
     throw new ConvokeError("unreadable", `The answer of ${response.url} was cut off or is not JSON`, {
       retryable: true,
       status: response.status,
@@ -158,11 +166,6 @@ export async function hashOf(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Asking again with the same key is useless. */
-export function isFinal(error: ConvokeError): boolean {
-  return error.status === 401 || error.status === 403;
-}
-
 /** The service asked to be left alone for a while. */
 class Patience extends ConvokeError {
   retryAfterMs = 0;
@@ -172,7 +175,8 @@ const longestPatienceMs = 20_000;
 
 async function problem(response: Response): Promise<ConvokeError> {
   const { status } = response;
-  const body = (await response.json().catch(() => ({}))) as JsonObject;
+  const read: Json = await response.json().catch(() => ({}));
+  const body: JsonObject = read && typeof read === "object" && !Array.isArray(read) ? read : {};
   const text = (value: unknown) => (typeof value === "string" ? value : undefined);
   const code = text(body.code) ?? fallbackCodes[status] ?? "internal_error";
   const message =

@@ -5,7 +5,7 @@ import {
   subprotocol,
   ticketPrefix,
 } from "../core/protocol/message.ts";
-import { ConvokeError, isFinal } from "./http.ts";
+import { ConvokeError, isFinal } from "./error.ts";
 import { pause } from "./pause.ts";
 import type { Times } from "./times.ts";
 

@@ -12,6 +12,9 @@ export type Times = {
   retryMs: number;
   longestRetryMs: number;
   connectMs: number;
+  /** So long may an answer take to its last byte, and so long a value or a file. */
+  answerMs: number;
+  transferMs: number;
   /** API Gateway ends a connection after two hours: better at a moment of one's own, and not all clients at once. */
   renewMs: number;
   /** A socket on which nothing is watched is kept so long for the next watch. */
@@ -26,6 +29,8 @@ export const usualTimes: Times = {
   retryMs: 500,
   longestRetryMs: 30_000,
   connectMs: 10_000,
+  answerMs: 60_000,
+  transferMs: 10 * 60_000,
   renewMs: 105 * 60_000,
   idleMs: 60_000,
 };

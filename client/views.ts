@@ -1,27 +1,38 @@
-import type { Budget, Failure, JobStatus, Lane } from "../core/protocol/job.ts";
-import type { Json, JsonObject } from "../core/protocol/json.ts";
+import type { Budget, JobStatus, Lane } from "../core/protocol/job.ts";
+import type { Json } from "../core/protocol/json.ts";
 import type { JobView } from "../core/protocol/wire.ts";
+import type { Api, Schemas } from "./api.ts";
 
 /** A job in a list: without its input and result. */
-export type JobSummary = Omit<JobView, "input_data" | "input_ref" | "result_data" | "result_ref" | "eta">;
+export type JobSummary = Omit<JobView, "input_data" | "input_ref" | "result_data" | "result_ref">;
 
 /** A moment: ISO 8601 with an offset or `Z`, or a Date. */
 export type Moment = string | Date;
 
-/** What may be said of any request that makes a job. */
-type Making = {
-  /** Two requests with one key are one job. Without it every call is a job of its own, however often it is sent. */
+/** What may be said of any request. */
+export type Patient = { signal?: AbortSignal };
+
+/** What may be said of any request that makes something. */
+export type Making = Patient & {
+  /** Two requests with one key make one thing. Without it every call makes its own, however often it is sent. */
   idempotencyKey?: string;
-  signal?: AbortSignal;
+};
+
+/** What may be said of any request that makes a job. */
+export type Starting = Making & {
+  /** Seconds, 25 at most: a job that ends by then comes along in the answer. */
+  wait?: number;
 };
 
 /** What may be said of any new job. */
-type Manner = Making & {
+type Manner = Starting & {
   title?: string;
   priority?: Lane;
   tags?: string[];
   budget?: Budget;
 };
+
+type SubmitBody = Api["POST /api/jobs"]["body"];
 
 export type SubmitOptions = Manner & {
   /** It does not begin before this moment, or not before so many seconds from now. */
@@ -33,7 +44,7 @@ export type SubmitOptions = Manner & {
   /** Jobs that have to end before this one begins. */
   depends_on?: string[];
   /** What becomes of it when one of those does not complete: it fails too (the default), is cancelled, or begins. */
-  on_dependency_failure?: "fail" | "skip" | "continue";
+  on_dependency_failure?: SubmitBody["on_dependency_failure"];
   /** A job with the same input that completed within so many seconds, or is at work, is the answer. */
   cache?: { ttl_seconds: number } | { bypass: true };
   /** A job with the same input that is at work is the answer. */
@@ -51,7 +62,7 @@ export type ForkOptions = Manner & {
   input?: Json;
 };
 
-export type RetryOptions = Making;
+export type RetryOptions = Starting;
 export type BatchOptions = Manner;
 
 /** One job of a batch. */
@@ -62,229 +73,53 @@ export type Selection<S extends JobStatus> =
   | { ids: string[] }
   | { status?: S; type?: string; tag?: string; created_before?: Moment; limit?: number; cursor?: string };
 
-export type Bulk = {
-  count: number;
-  /** Those for which it could not be done, and why. */
-  skipped: { job_id: string; code: string; message: string }[];
-  /** There may be more: ask again with it as `cursor`. */
-  next_cursor: string | null;
-};
-
 /** What a second message does while a job is still at work. */
-export type OnBusy = "enqueue" | "reject" | "interrupt";
+export type OnBusy = NonNullable<SubmitBody["on_busy"]>;
 
-export type Accepted = {
+export type Accepted = Partial<Omit<Schemas["AcceptedJob"], "job_id" | "status">> & {
   job_id: string;
   status: JobStatus;
-  /** The job is that of an earlier request. */
-  deduplicated?: boolean;
-  /** The job has completed before: its result is there. */
-  cached?: boolean;
-  conversation_id?: string;
-  message_number?: number;
-  queued_behind?: string[];
+  /** The job, if it was waited for and has ended in time. */
+  job?: JobView;
 };
 
-/** What a moment does while the job of the one before has not ended. */
-export type Overlap = "skip" | "queue" | "cancel_previous" | "parallel";
-
-export type ScheduleOptions = {
-  name: string;
-  type: string;
-  input: Json;
-  /** Five fields, or six with seconds first. */
-  cron: string;
-  /** A name of the IANA database; without it UTC. */
-  timezone?: string;
-  /** ISO 8601. */
-  end_at?: string;
-  overlap?: Overlap;
-  priority?: Lane;
-  tags?: string[];
-  budget?: Budget;
-};
-
+export type ScheduleOptions = Api["POST /api/schedules"]["body"];
 /** `null` takes away. */
-export type ScheduleChange = Partial<Omit<ScheduleOptions, "end_at" | "budget">> & {
-  end_at?: string | null;
-  budget?: Budget | null;
-};
+export type ScheduleChange = Api["PATCH /api/schedules/{id}"]["body"];
+export type Schedule = Schemas["Schedule"];
+/** What a moment does while the job of the one before has not ended. */
+export type Overlap = Schedule["overlap"];
 
-export type Schedule = Required<Omit<ScheduleOptions, "end_at" | "budget">> & {
-  id: string;
-  end_at: string | null;
-  budget: Budget | null;
-  paused: boolean;
-  next_at: string | null;
-  last_at: string | null;
-  last_job_id: string | null;
-  last_error: Failure | null;
-  created_at: string;
-  updated_at: string;
-};
-
-export type ConversationSummary = {
-  id: string;
-  title: string;
-  created_at: string;
-  updated_at: string;
-  message_count: number;
-  processing_state: "idle" | "active" | "error";
-};
-
-export type Conversation = ConversationSummary & {
-  active_job_id: string | null;
-  waiting_job_ids: string[];
-  /** Jobs that the conversation does not wait for, and that will still say something in it. */
-  background_job_ids: string[];
-  failed_job_id: string | null;
-  error: Failure | null;
-  messages: ConversationMessage[];
-};
-
+export type ConversationSummary = Schemas["ConversationSummary"];
+export type Conversation = Schemas["Conversation"];
 /** An assistant's message also has the fields of its job's result. */
-export type ConversationMessage = {
-  number: number;
-  role: "user" | "assistant";
-  content: string;
-  job_id: string;
-  /** The number of the user's message that it answers. */
-  answers: number | null;
-  created_at: string;
-  [field: string]: Json;
-};
+export type ConversationMessage = Schemas["Message"];
 
-export type SendOptions = {
-  on_busy?: OnBusy;
-  priority?: Lane;
-  /** Another job type than the deployment's usual one, and what it wants besides the question. */
-  type?: string;
-  input?: { [name: string]: Json };
-  /** Is told when the job has ended. */
-  notify?: { url: string };
-  idempotencyKey?: string;
-  signal?: AbortSignal;
-};
+export type SendOptions = Starting & Omit<Api["POST /api/conversations/{id}/messages"]["body"], "content">;
 
 /** A question that a job asks of a person. */
-export type Question = {
-  job_id: string;
-  job_type: string;
-  job_title: string;
-  callback_id: string;
-  step: string;
-  question: string;
-  /** JSON Schema of the answer. */
-  schema: JsonObject;
-  default?: Json;
-  asked_at: string;
-  deadline: string | null;
-};
-
-/** Something that is generated, as it is at this moment. */
-export type Project = {
-  id: string;
-  name: string;
-  description: string;
-  user_id: string;
-  created_at: string;
-  status: "pending" | "in_progress" | "completed" | "failed";
-  generations: number;
-  /** `null` before its first generation. */
-  job_id: string | null;
-  progress: JobView["progress"];
-  error: JobView["error"];
-  degraded: boolean;
-  mock: boolean;
-  /** What it waits for from its user. */
-  questions: JobView["callbacks"];
-};
-
-/** An entry of a project's manifest. */
-export type ProjectFile = {
-  path: string;
-  purpose: string;
-  bytes: number;
-  sha256: string;
-  model: string;
-  mock?: true;
-};
-
-export type WorkflowStatus =
-  | "pending"
-  | "planning"
-  | "awaiting_approval"
-  | "analyzing"
-  | "writing"
-  | "consolidating"
-  | "completed"
-  | "failed"
-  | "cancelled";
-
-/** An audit as it is at this moment, with what a page needs to show it at work. */
-export type Workflow = {
-  workflow_id: string;
-  job_id: string;
-  workflow_status: WorkflowStatus;
-  status_message: string;
-  progress_percentage: number;
-  created_at: string;
-  updated_at: string;
-  awaiting_human: boolean;
-  plan_approved: boolean;
-  /** `null` while there is none. */
-  audit_plan: (JsonObject & { plan_id: string; sections: JsonObject[] }) | null;
-  errors: string[];
-  messages: string[];
-  background_processing: boolean;
-  /** While other audits have all slots: 1 is the next to get one. */
-  queue_position: number | null;
-  report_ready: boolean;
-  live_indicators: {
-    is_processing: boolean;
-    is_completed: boolean;
-    is_waiting: boolean;
-    is_background_processing: boolean;
-    last_update: string;
-    processing_stage: WorkflowStatus;
-  };
-  progress_tracking: {
-    total_sections: number;
-    completed_sections: number;
-    completion_percentage: number;
-    current_section_name: string | null;
-    section_progress: {
-      id: string;
-      name: string;
-      status: "pending" | "in_progress" | "completed";
-      order: number;
-    }[];
-  };
-  progress_info: { estimated_completion: string; recent_messages: string[] };
-};
-
-/** The decision on an audit's plan. The first one stands. */
-export type PlanDecision = {
-  workflow_id: string;
-  plan_id: string;
-  approved: boolean;
-  feedback_provided: boolean;
-  background_processing_started: boolean;
-  processing_message: string | null;
-  workflow_status: WorkflowStatus;
-  updated_at: string;
-};
+export type Question = Schemas["Question"];
 
 /** What a job is told, or why it will not be told anything. */
 export type Answer = { result: Json } | { error: { code?: string; message: string } };
-
 /** The decision on a callback. The first one stands. */
-export type Decision = {
-  job_id: string;
-  callback_id: string;
-  step: string;
-  outcome: "succeeded" | "failed" | "expired";
-  decided_by: string;
-  decided_at: string;
-  seq: number;
-};
+export type Decision = Schemas["CallbackDecision"];
+
+/** Something that is generated, as it is at this moment. */
+export type Project = Schemas["Project"];
+/** An entry of a project's manifest. */
+export type ProjectFile = Schemas["ProjectFiles"]["files"][number];
+
+/** An audit as it is at this moment, with what a page needs to show it at work. */
+export type Workflow = Schemas["LiveWorkflow"];
+export type WorkflowStatus = Schemas["WorkflowStatus"];
+/** The decision on an audit's plan. The first one stands. */
+export type PlanDecision = Schemas["PlanDecision"];
+
+export type JobType = Schemas["JobType"];
+export type Video = Schemas["Video"];
+export type Projection = Schemas["Projection"];
+export type MaieuticSession = Schemas["MaieuticSession"];
+export type ConfigurationAttribute = Schemas["ConfigurationAttribute"];
+export type Metrics = Schemas["Metrics"];
+export type SystemStatus = Schemas["SystemStatus"];

@@ -1,0 +1,74 @@
+import {
+  type Conflict,
+  type ConversationBusy,
+  type Forbidden,
+  type IdempotencyMismatch,
+  type InvalidRequest,
+  type LimitReached,
+  type NotFound,
+  ServiceError,
+  type TooLarge,
+  type Unauthorized,
+  type Unavailable,
+} from "../core/protocol/error.ts";
+import type { Json } from "../core/protocol/json.ts";
+
+/** What the service answers by itself. Another version of it may know more. */
+type ServiceCode = (
+  | InvalidRequest
+  | Unauthorized
+  | Forbidden
+  | NotFound
+  | Conflict
+  | ConversationBusy
+  | IdempotencyMismatch
+  | LimitReached
+  | TooLarge
+  | Unavailable
+)["code"];
+
+export type ErrorCode =
+  | ServiceCode
+  | "internal_error"
+  | "method_not_allowed"
+  | "unsupported_media_type"
+  /** What stands before the service has turned the request away. */
+  | "rate_limited"
+  /** No answer came, or none in time. */
+  | "unreachable"
+  /** What came is not an answer of the service: cut off, no JSON, or not what was asked for. */
+  | "unreadable"
+  | (string & {});
+
+/** What the service answered instead of what was asked for. Branch on `code`: it never changes. */
+export class ConvokeError extends ServiceError {
+  override readonly code: ErrorCode;
+  override readonly retryable: boolean;
+  /** The HTTP status; undefined when there was no answer, or one over the WebSocket. */
+  readonly status: number | undefined;
+  /** Names the request in the service's log. */
+  readonly requestId: string | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: {
+      status?: number;
+      requestId?: string;
+      retryable?: boolean;
+      details?: Json;
+      cause?: unknown;
+    } = {},
+  ) {
+    super(message, options);
+    this.code = code;
+    this.status = options.status;
+    this.requestId = options.requestId;
+    this.retryable = options.retryable ?? false;
+  }
+}
+
+/** Asking again with the same key is useless. */
+export function isFinal(error: ConvokeError): boolean {
+  return error.status === 401 || error.status === 403;
+}
