@@ -1,0 +1,76 @@
+import { useSignal } from "@preact/signals";
+import type { ComponentType } from "preact";
+import { useEffect, useErrorBoundary } from "preact/hooks";
+import type { Json } from "../../core/protocol/json.ts";
+import type { LiveJob } from "../live/live-job.ts";
+import type { Scene } from "../live/story.ts";
+import { Note, Skeleton } from "../ui/parts.tsx";
+import { Plain } from "./plain.tsx";
+import { useWork } from "./use-work.ts";
+import type { Work } from "./work.ts";
+
+/** What every view of a job type is given. */
+export type Shown = {
+  jobId: string;
+  input: Json | undefined;
+  /** Defined once the job has completed. */
+  result: Json | undefined;
+  /** What the job has done so far. Absent where only its values are known: in a chat, in a comparison. */
+  work?: Work;
+};
+
+type View = ComponentType<Shown>;
+type Chunk = () => Promise<{ default: View }>;
+
+const views: Record<string, Chunk> = {
+  council: () => import("./council.tsx"),
+};
+
+/** Input, progress and result of a job as its type wants to be looked at, at any moment of its life. */
+export function ResultView({
+  live,
+  scene,
+  input,
+  result,
+}: {
+  live: LiveJob;
+  scene: Scene;
+  input: Json | undefined;
+  result: Json | undefined;
+}) {
+  const work = useWork(live, scene);
+  return <Typed type={scene.job.type} jobId={live.jobId} input={input} result={result} work={work} />;
+}
+
+/** The same of values alone: a message in a conversation, one of two that are compared. */
+export function ValueView({ type, ...shown }: Omit<Shown, "work"> & { type: string }) {
+  return <Typed type={type} {...shown} />;
+}
+
+function Typed({ type, ...shown }: Shown & { type: string }) {
+  const load = Object.hasOwn(views, type) ? views[type] : undefined;
+  const [fault] = useErrorBoundary();
+  // A journal may be older or newer than this page.
+  if (fault || !load) return <Plain {...shown} />;
+  return <Loaded key={type} load={load} {...shown} />;
+}
+
+function Loaded({ load, ...shown }: Shown & { load: Chunk }) {
+  const view = useSignal<View | undefined>(undefined);
+  const lost = useSignal(false);
+  useEffect(() => {
+    load().then(
+      ({ default: loaded }) => (view.value = loaded),
+      () => (lost.value = true),
+    );
+  }, [load]);
+  const Shape = view.value;
+  if (Shape) return <Shape {...shown} />;
+  if (!lost.value) return <Skeleton />;
+  return (
+    <>
+      <Note>The view of this type could not be loaded. Reload the page to try again.</Note>
+      <Plain {...shown} />
+    </>
+  );
+}

@@ -1,0 +1,43 @@
+import { useSignal } from "@preact/signals";
+import { useEffect, useMemo } from "preact/hooks";
+import type { EventView } from "../../client/index.ts";
+import type { Json } from "../../core/protocol/json.ts";
+import type { LiveJob } from "../live/live-job.ts";
+import { heldBy, isElsewhere, type Scene } from "../live/story.ts";
+import { client } from "../service.ts";
+import { Work } from "./work.ts";
+
+/** Events never change, so what one refers to is fetched once. */
+const fetched = new WeakMap<EventView, Json>();
+
+/** What a job has done until a moment. What its journal only refers to is fetched, and appears when it is there. */
+export function useWork(live: LiveJob, scene: Scene): Work {
+  const arrived = useSignal(0);
+  const isNow = scene.job.seq === live.count.value;
+  const missing = scene.steps.flatMap(({ outcome }) =>
+    outcome && isElsewhere(outcome) && !fetched.has(outcome) ? [outcome] : [],
+  );
+  useEffect(() => {
+    const stop = new AbortController();
+    for (const event of missing) {
+      client.value(live.jobId, event, { signal: stop.signal }).then(
+        (value) => {
+          fetched.set(event, value ?? null);
+          arrived.value += 1;
+        },
+        // The view says that something is missing; the journal beside it says what, and offers to try again.
+        () => {},
+      );
+    }
+    return () => stop.abort();
+  }, [live.jobId, missing.map(({ seq }) => seq).join()]);
+  return useMemo(
+    () =>
+      new Work(
+        scene,
+        ({ outcome }) => heldBy(outcome) ?? (outcome && fetched.get(outcome)),
+        isNow ? live.text : undefined,
+      ),
+    [scene, live, isNow, arrived.value],
+  );
+}
