@@ -1,3 +1,4 @@
+import { textOf } from "./error-catalogue.ts";
 import type { Recorded } from "./event.ts";
 import type {
   Ask,
@@ -38,7 +39,7 @@ export type JobView = {
   /** Instead of a result that is too large for an answer. */
   result_ref?: PayloadRef;
   error_message: string | null;
-  error: Failure | null;
+  error: FailureView | null;
   progress: (Progress & { timestamp: string }) | null;
   /** Known where one job is read, of a job at work whose like have completed before. */
   eta: Eta | null;
@@ -66,6 +67,9 @@ export type JobView = {
   /** What it waits for from outside. */
   callbacks: CallbackView[];
 };
+
+/** A failure with what its code means: for the person in front of it, and for whoever has to do something about it. */
+export type FailureView = Failure & { for_user: string; for_developer: string };
 
 /** About how long a job goes on, as others of its type have. One in ten was faster than `seconds_low`, one in ten slower than `seconds_high`. */
 export type Eta = {
@@ -147,6 +151,12 @@ export function fromWire(view: EventView): Recorded {
   return event as Recorded;
 }
 
+export function failureView(failure: Failure | undefined): FailureView | null {
+  if (!failure) return null;
+  const { user, developer } = textOf(failure.code);
+  return { ...failure, for_user: user, for_developer: developer };
+}
+
 export function progressView(job: JobRecord): JobView["progress"] {
   return job.progress ? { ...job.progress, timestamp: iso(job.progressAt ?? job.createdAt) } : null;
 }
@@ -181,7 +191,7 @@ export function jobView(
     result_data: values.result,
     ...(values.resultRef ? { result_ref: values.resultRef } : {}),
     error_message: job.failure?.message ?? null,
-    error: job.failure ?? null,
+    error: failureView(job.failure),
     progress: progressView(job),
     eta: null,
     created_at: iso(job.createdAt),

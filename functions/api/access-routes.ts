@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { type ErrorText, errorCatalogue } from "../../core/protocol/error-catalogue.ts";
 import { iso } from "../../core/protocol/wire.ts";
 import { type AnyRoute, route } from "./route.ts";
 import * as schemas from "./schemas.ts";
@@ -21,6 +22,21 @@ export const accessRoutes: AnyRoute[] = [
     access: "open",
     answer: { status: 200, description: "OpenAPI 3.1", schema: z.record(z.string(), z.unknown()) },
     handle: async () => (await import("./openapi.json", { with: { type: "json" } })).default,
+  }),
+
+  route({
+    method: "get",
+    path: "/api/errors",
+    summary: "What the codes of errors mean, for users and for developers",
+    access: "open",
+    answer: { status: 200, description: "Every code of this service", schema: schemas.errorTexts },
+    handle: async () => ({
+      errors: Object.entries<ErrorText>(errorCatalogue).map(([code, { status = null, ...text }]) => ({
+        code,
+        status,
+        ...text,
+      })),
+    }),
   }),
 
   route({

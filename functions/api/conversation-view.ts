@@ -1,5 +1,5 @@
 import type { ConversationRecord, Message } from "../../core/conversations/conversation.ts";
-import { iso } from "../../core/protocol/wire.ts";
+import { failureView, iso } from "../../core/protocol/wire.ts";
 
 export function conversationSummary(record: ConversationRecord) {
   return {
@@ -19,7 +19,7 @@ export function conversationView(record: ConversationRecord, messages: Message[]
     waiting_job_ids: record.waitingJobIds,
     background_job_ids: record.backgroundJobIds ?? [],
     failed_job_id: record.failedJobId ?? null,
-    error: record.failure ?? null,
+    error: failureView(record.failure),
     messages: messages.map((message) => ({
       // A result's own fields never hide the message's.
       ...message.data,

@@ -1,4 +1,5 @@
 import { ServiceError } from "../../core/protocol/error.ts";
+import { errorCatalogue, textOf } from "../../core/protocol/error-catalogue.ts";
 
 /** The request's method is not one that this path has. */
 export class MethodNotAllowed extends ServiceError {
@@ -8,21 +9,6 @@ export class MethodNotAllowed extends ServiceError {
 export class UnsupportedMediaType extends ServiceError {
   override readonly code = "unsupported_media_type";
 }
-
-const known: Record<string, { status: number; title: string }> = {
-  invalid_request: { status: 400, title: "Invalid request" },
-  unauthorized: { status: 401, title: "Not authenticated" },
-  forbidden: { status: 403, title: "Not allowed" },
-  not_found: { status: 404, title: "Not found" },
-  method_not_allowed: { status: 405, title: "Method not allowed" },
-  conflict: { status: 409, title: "Conflict" },
-  conversation_busy: { status: 409, title: "Conversation busy" },
-  too_large: { status: 413, title: "Too large" },
-  unsupported_media_type: { status: 415, title: "Unsupported media type" },
-  limit_reached: { status: 429, title: "Limit reached" },
-  idempotency_key_reused: { status: 422, title: "Idempotency key reused" },
-  unavailable: { status: 503, title: "Unavailable for the moment" },
-};
 
 /** RFC 9457. `code` is for programs, `detail` for people; what an error has to say beyond that are further members. */
 export type Problem = {
@@ -37,10 +23,10 @@ export type Problem = {
 
 /** What a caller is told of an error. Of a surprise that is the request id and nothing else. */
 export function problemOf(error: unknown, requestId: string): Problem {
-  const expected = error instanceof ServiceError ? known[error.code] : undefined;
-  const { status, title } = expected ?? { status: 500, title: "Internal error" };
+  const text = error instanceof ServiceError ? textOf(error.code) : undefined;
+  const { status = 500, title } = text?.status === undefined ? errorCatalogue.internal_error : text;
   const { code, message, details } =
-    expected && error instanceof ServiceError
+    text?.status !== undefined && error instanceof ServiceError
       ? error
       : {
           code: "internal_error",

@@ -5,7 +5,7 @@ import { inParallel } from "../../core/in-parallel.ts";
 import type { ProjectRecord } from "../../core/projects/project.ts";
 import { Conflict, NotFound } from "../../core/protocol/error.ts";
 import { type JobRecord, lanes, type PayloadRef } from "../../core/protocol/job.ts";
-import { callbackView, iso, progressView } from "../../core/protocol/wire.ts";
+import { callbackView, failureView, iso, progressView } from "../../core/protocol/wire.ts";
 import { type Artifact, artifact, keptIn } from "../../jobs/generation/files.ts";
 import { generationResult, projectFields } from "../../jobs/generation/generation.ts";
 import { createProject, generate, jobOfProject, projectStatus } from "../../jobs/generation/projects.ts";
@@ -47,7 +47,7 @@ function projectView(record: ProjectRecord, job: JobRecord | undefined): z.infer
     generations: generation?.number ?? 0,
     job_id: job?.jobId ?? null,
     progress: job ? progressView(job) : null,
-    error: job?.failure ?? null,
+    error: failureView(job?.failure),
     degraded: job?.degraded ?? false,
     mock: job?.mock ?? false,
     questions: (job?.callbacks ?? []).filter(({ decided }) => !decided).map(callbackView),

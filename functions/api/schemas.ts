@@ -53,6 +53,13 @@ const failure = z
   })
   .meta({ id: "Failure", description: "Why something did not work" });
 
+const explainedFailure = failure
+  .extend({
+    for_user: z.string().meta({ description: "What its code means to the person in front of it" }),
+    for_developer: z.string().meta({ description: "What its code means to whoever has to mend it" }),
+  })
+  .meta({ id: "ExplainedFailure", description: "Why something did not work, and what to do about it" });
+
 const progress = z
   .object({
     current_step: z.string(),
@@ -212,7 +219,7 @@ const summary = {
   priority: z.enum(lanes),
   tags: z.array(z.string()),
   error_message: z.string().nullable(),
-  error: failure.nullable(),
+  error: explainedFailure.nullable(),
   progress: progress.nullable(),
   created_at: moment,
   started_at: moment.nullable(),
@@ -525,6 +532,18 @@ export const session = z.object({
 
 export const signedOut = z.object({ signed_out: z.literal(true) });
 
+export const errorTexts = z.object({
+  errors: z.array(
+    z.object({
+      code: z.string(),
+      status: z.int().nullable().meta({ description: "Of answers to requests; null: a job's failure" }),
+      title: z.string(),
+      user: z.string().meta({ description: "For the person in front of it" }),
+      developer: z.string().meta({ description: "For whoever has to do something about it" }),
+    }),
+  ),
+});
+
 export const health = z.object({ status: z.literal("ok") });
 
 const processingState = z.enum(["idle", "active", "error"]).meta({
@@ -567,7 +586,7 @@ export const conversation = z
       description: "Jobs that the conversation does not wait for, and that will still say something in it",
     }),
     failed_job_id: z.string().nullable().meta({ description: "Set while processing_state is error" }),
-    error: failure.nullable(),
+    error: explainedFailure.nullable(),
     messages: z.array(message),
   })
   .meta({ id: "Conversation" });

@@ -7,7 +7,7 @@ import { NotFound } from "../../core/protocol/error.ts";
 import { applyEntry, recorded, valueIn } from "../../core/protocol/event.ts";
 import type { JobRecord } from "../../core/protocol/job.ts";
 import type { Json } from "../../core/protocol/json.ts";
-import { type Eta, iso, jobView } from "../../core/protocol/wire.ts";
+import { type Eta, failureView, iso, jobView } from "../../core/protocol/wire.ts";
 import { type auditInput, defaultCycles } from "../../jobs/audit/audit.ts";
 import { cycleIds } from "../../jobs/audit/cycles.ts";
 import { normIds } from "../../jobs/audit/norms.ts";
@@ -232,7 +232,7 @@ export function viewOf(audit: Audit): z.infer<typeof workflowView> {
     current_section: workflow.currentSection ?? null,
     errors,
     error_details: workflow.errors,
-    error: job.failure ?? null,
+    error: failureView(job.failure),
     messages: workflow.messages.slice(-5),
     background_processing: isBackground(workflow),
     queue_position: queuePosition ?? null,
