@@ -6,6 +6,7 @@ import { asking } from "./ask.ts";
 import { type DeltaView, Feed } from "./feed.ts";
 import { http } from "./http.ts";
 import { LiveSocket } from "./live-socket.ts";
+import { Mine, type MineItem } from "./mine.ts";
 import { routes } from "./routes.ts";
 import { type Times, usualTimes } from "./times.ts";
 import { values } from "./values.ts";
@@ -46,6 +47,12 @@ export type Convoke = ReturnType<typeof routes> & {
     jobId: string,
     options: WatchOptions & { deltas: boolean },
   ): AsyncGenerator<EventView | DeltaView, void, void>;
+  /**
+   * What happens to all of one's own jobs, from now on and without an end, for a list that is kept up to date: read
+   * it at each `resync`, of which the first item is one.
+   * @throws ConvokeError when the key is not accepted; the reason of an aborted signal.
+   */
+  watchMine(options?: Patient): AsyncGenerator<MineItem, void, void>;
   /** Resolves to the job when it has ended, however it has ended. */
   wait(jobId: string, options?: Patient): Promise<JobView>;
 
@@ -87,11 +94,25 @@ export function convoke(options: ConvokeOptions): Convoke {
     }
   }
 
+  async function* watchMine({ signal }: Patient = {}): AsyncGenerator<MineItem, void, void> {
+    signal?.throwIfAborted();
+    const mine = new Mine(socket, times);
+    const abort = () => mine.failed(signal?.reason);
+    signal?.addEventListener("abort", abort, { once: true });
+    try {
+      for (;;) yield await mine.next();
+    } finally {
+      signal?.removeEventListener("abort", abort);
+      mine.close();
+    }
+  }
+
   return {
     ...requests,
     value: (jobId, event, patient = {}) => large.ofEvent(jobId, event, patient),
     journal: (jobId, patient = {}) => large.journal(jobId, patient),
     watch: watch as Convoke["watch"],
+    watchMine,
     async wait(jobId, patient = {}) {
       const job = await requests.get(jobId, patient);
       if (isTerminal(job.status)) return job;

@@ -1,16 +1,15 @@
 import { isTerminal } from "../core/protocol/job.ts";
 import type { JobMessage } from "../core/protocol/message.ts";
 import type { EventView } from "../core/protocol/wire.ts";
-import { ConvokeError, isFinal } from "./error.ts";
+import { checkedPage, type SingleMessage } from "./checked.ts";
+import { ConvokeError } from "./error.ts";
 import type { Send } from "./http.ts";
-import type { Listener, LiveSocket, SingleMessage } from "./live-socket.ts";
+import type { Listener, LiveSocket } from "./live-socket.ts";
 import { pause } from "./pause.ts";
 import type { Times } from "./times.ts";
 
 /** Text of a model as it arrives: numbered within step and attempt, outside the journal, so some may be missing. */
 export type DeltaView = { kind: "delta"; step: string; attempt: number; index: number; text: string };
-
-export type EventsPage = { events: EventView[]; head: number; done: boolean };
 
 /** Both what came too early and what nobody has taken yet is kept up to so many, and asked for again beyond. */
 const mostKept = 1_000;
@@ -30,6 +29,7 @@ const firstPollWaitMs = 1_000;
 export class Feed implements Listener {
   readonly jobId: string;
   readonly deltas: boolean;
+  readonly #after: number;
   #last: number;
   /** The highest number that is known to exist. */
   #head: number;
@@ -59,6 +59,7 @@ export class Feed implements Listener {
   ) {
     this.jobId = job.id;
     this.deltas = job.deltas;
+    this.#after = job.after;
     this.#last = job.after;
     this.#head = job.after;
     this.#socket = socket;
@@ -95,6 +96,7 @@ export class Feed implements Listener {
   opened(): void {
     this.#watching = false;
     if (this.#pollsOnly) return;
+    this.#asks = 0;
     this.#stopPolling();
     this.#ask();
   }
@@ -128,7 +130,6 @@ export class Feed implements Listener {
       case "watching":
         if ("scope" in message) break;
         this.#watching = true;
-        this.#asks = 0;
         this.#head = message.head;
         // Nothing will be pushed any more. The journal has the last word on that.
         if (isTerminal(message.status) && message.head <= this.#last) void this.#readOnce();
@@ -208,11 +209,13 @@ export class Feed implements Listener {
           this.#gap = undefined;
           // Who does not take what is there needs no more.
           if (this.#ready.length < mostKept) {
-            this.#asks = Math.min(this.#asks + 1, mostDoublings);
-            this.#ask();
+            this.#asks += 1;
+            // What the socket does not bring when it is asked, the journal has.
+            if (this.#asks % 2 === 1) this.#ask();
+            else void this.#readOnce();
           } else this.#mindTheGap();
         },
-        this.#times.gapMs * 2 ** this.#asks,
+        this.#times.gapMs * 2 ** Math.min(this.#asks, mostDoublings),
       );
     }
   }
@@ -223,8 +226,8 @@ export class Feed implements Listener {
     if (seq <= this.#last || this.#ahead.has(seq) || this.#fetching.has(seq)) return;
     this.#fetching.add(seq);
     try {
-      const page = await this.#send<EventsPage>("GET", ref, { signal: this.#closing.signal });
-      for (const event of page.events) this.#add(event);
+      const { events } = checkedPage(await this.#send("GET", ref, { signal: this.#closing.signal }));
+      for (const event of events) this.#add(event);
     } catch (error) {
       this.#unread(error);
     } finally {
@@ -235,33 +238,43 @@ export class Feed implements Listener {
 
   async #readOnce(): Promise<void> {
     try {
-      await this.#read(0, this.#closing.signal);
+      while (await this.#read(0, this.#closing.signal));
     } catch (error) {
       if (!this.#unread(error)) return;
       // Asked again, the service says once more that nothing will come, and there is another try.
       this.#watching = false;
-      this.#mindTheGap();
     }
+    this.#mindTheGap();
   }
 
-  async #read(waitSeconds: number, signal: AbortSignal): Promise<void> {
-    const page = await this.#send<EventsPage>("GET", `/api/jobs/${encodeURIComponent(this.jobId)}/events`, {
-      query: { after: this.#last, ...(waitSeconds > 0 ? { wait: waitSeconds } : {}) },
-      signal,
-      once: true,
-    });
-    for (const event of page.events) this.#add(event);
-    if (page.done && page.head <= this.#last && !this.#ended) {
+  /** @returns whether it brought something, and there is more. */
+  async #read(waitSeconds: number, signal: AbortSignal): Promise<boolean> {
+    const before = this.#last;
+    const { events, head, done } = checkedPage(
+      await this.#send("GET", `/api/jobs/${encodeURIComponent(this.jobId)}/events`, {
+        query: { after: before, ...(waitSeconds > 0 ? { wait: waitSeconds } : {}) },
+        signal,
+        once: true,
+      }),
+    );
+    for (const event of events) this.#add(event);
+    // Nobody knows better how much there is, but for what is here already.
+    this.#head = Math.max(head, this.#last, ...this.#ahead.keys());
+    if (done && head <= this.#last && !this.#ended) {
+      if (head < this.#last && this.#last > this.#after) {
+        throw new ConvokeError("unreadable", "The service knows less than it has said", { retryable: true });
+      }
       this.#ended = true;
       this.close();
       this.#wake?.();
     }
+    return this.#last > before && head > this.#last;
   }
 
   /** @returns whether another try may help. */
   #unread(error: unknown): boolean {
     if (this.#closing.signal.aborted) return false;
-    const passing = !(error instanceof ConvokeError) || (!isFinal(error) && error.status !== 404);
+    const passing = !(error instanceof ConvokeError) || error.retryable || (error.status ?? 500) >= 500;
     if (!passing) this.failed(error);
     return passing;
   }
@@ -290,9 +303,11 @@ export class Feed implements Listener {
     let delayMs = 0;
     let heldMs = firstPollWaitMs;
     while (!signal.aborted) {
+      const before = this.#last;
       try {
         await this.#read(Math.round(Math.min(heldMs, pollWaitMs) / 1000), signal);
-        delayMs = 0;
+        // What holds nothing back must not be asked without a break.
+        delayMs = this.#last > before ? 0 : retryMs;
         heldMs *= 2;
       } catch (error) {
         if (signal.aborted || !this.#unread(error)) return;

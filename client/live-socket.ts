@@ -1,22 +1,17 @@
 import ReconnectingWebSocket from "partysocket/ws";
-import {
-  type ClientMessage,
-  type ServerMessage,
-  subprotocol,
-  ticketPrefix,
-} from "../core/protocol/message.ts";
+import { type ClientMessage, subprotocol, ticketPrefix } from "../core/protocol/message.ts";
+import { readFrame, type SingleMessage } from "./checked.ts";
 import { ConvokeError, isFinal } from "./error.ts";
 import { pause } from "./pause.ts";
 import type { Times } from "./times.ts";
 
 export type Ticket = { ticket: string; url: string };
 
-export type SingleMessage = Exclude<ServerMessage, { type: "batch" }>;
-
 /** What a watch wants to know of the socket. */
 export type Listener = {
-  jobId: string;
-  deltas: boolean;
+  /** Without it all of one's own are watched. */
+  jobId?: string;
+  deltas?: boolean;
   opened(): void;
   closed(): void;
   received(message: SingleMessage): void;
@@ -39,6 +34,9 @@ export class LiveSocket {
   #probe: ReturnType<typeof setInterval> | undefined;
   #heardSinceProbe = true;
   #openedAt = 0;
+  readonly #reconnect = () => {
+    if (this.#socket && !this.#open) this.#socket.reconnect();
+  };
   /** Jobs that are not watched any more, of which the service has not been told. */
   #left: string[] = [];
   readonly #listeners = new Set<Listener>();
@@ -86,9 +84,16 @@ export class LiveSocket {
       },
     );
     this.#socket = socket;
+    // A browser knows when there is a network again.
+    globalThis.addEventListener?.("online", this.#reconnect);
     socket.onopen = () => this.#opened(socket);
     socket.onclose = () => this.#closed(socket);
     socket.onmessage = ({ data }) => this.#received(data);
+  }
+
+  /** Asks for status and progress of all of one's own jobs, from now on. */
+  watchMine(): void {
+    this.#send({ type: "watch", scope: "mine", batch: true });
   }
 
   /** Asks for everything after `after`. Says nothing when the socket is not open: it will be asked again when it is. */
@@ -108,9 +113,12 @@ export class LiveSocket {
   leave(listener: Listener, ended: boolean): void {
     if (!this.#listeners.delete(listener)) return;
     const { jobId } = listener;
-    if (this.#listenersOf(jobId).length === 0) this.#left.push(jobId);
+    if (this.#listenersOf(jobId).length === 0) {
+      if (jobId === undefined) this.#send({ type: "unwatch", scope: "mine" });
+      else this.#left.push(jobId);
+    }
     // The end of a connection ends its watches without further ado, so it often comes first. But they are counted.
-    if (!ended || this.#left.length >= mostLeft) {
+    if (this.#left.length > 0 && (!ended || this.#left.length >= mostLeft)) {
       this.#send({ type: "unwatch", job_ids: this.#left.splice(0) });
     }
     if (this.#listeners.size === 0 && this.#socket) this.#closeWhenIdle();
@@ -118,6 +126,7 @@ export class LiveSocket {
 
   close(): void {
     for (const timer of [this.#renewal, this.#idle, this.#probe]) clearTimeout(timer);
+    globalThis.removeEventListener?.("online", this.#reconnect);
     const socket = this.#socket;
     this.#socket = undefined;
     socket?.close();
@@ -129,7 +138,7 @@ export class LiveSocket {
     this.#idle = setTimeout(() => this.close(), this.#times.idleMs);
   }
 
-  #listenersOf(jobId: string): Listener[] {
+  #listenersOf(jobId: string | undefined): Listener[] {
     return [...this.#listeners].filter((listener) => listener.jobId === jobId);
   }
 
@@ -145,7 +154,7 @@ export class LiveSocket {
 
   #opened(socket: ReconnectingWebSocket): void {
     this.#open = true;
-    this.#openedAt = Date.now();
+    this.#openedAt = performance.now();
     this.#heardSinceProbe = true;
     const { renewMs, probeMs } = this.#times;
     clearTimeout(this.#renewal);
@@ -170,19 +179,18 @@ export class LiveSocket {
 
   #received(data: unknown): void {
     this.#heardSinceProbe = true;
-    const message = parse(data);
-    if (!message) return;
-    const all = message.type === "batch" ? message.messages : [message];
-    for (const one of all) {
-      const jobId = "job_id" in one ? one.job_id : undefined;
-      if (jobId !== undefined) for (const listener of this.#listenersOf(jobId)) listener.received(one);
+    for (const message of readFrame(data)) {
+      const jobId = "job_id" in message ? message.job_id : undefined;
+      for (const listener of [...this.#listeners]) {
+        if (listener.jobId === undefined || listener.jobId === jobId) listener.received(message);
+      }
+      if (message.type === "error" && message.code === "unauthorized") this.#unauthorised(message.message);
     }
-    if (message.type === "error" && message.code === "unauthorized") this.#unauthorised(message.message);
   }
 
   /** The right to watch has ended while the connection was open. With a new ticket there may be a new one. */
   #unauthorised(message: string): void {
-    const isFresh = Date.now() - this.#openedAt < this.#times.gapMs;
+    const isFresh = performance.now() - this.#openedAt < this.#times.gapMs;
     if (isFresh) this.#fail(new ConvokeError("unauthorized", message));
     else this.#socket?.reconnect();
   }
@@ -194,17 +202,8 @@ export class LiveSocket {
       return;
     }
     this.#heardSinceProbe = false;
-    const jobs = new Set([...this.#listeners].map((listener) => listener.jobId));
+    const jobs = new Set([...this.#listeners].flatMap(({ jobId }) => jobId ?? []));
     if (jobs.size === 0) this.#send({ type: "ping" });
     for (const jobId of jobs) this.#send({ type: "ping", job_id: jobId });
-  }
-}
-
-function parse(data: unknown): ServerMessage | undefined {
-  try {
-    const message = JSON.parse(String(data)) as ServerMessage;
-    return typeof message?.type === "string" ? message : undefined;
-  } catch {
-    return undefined;
   }
 }

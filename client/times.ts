@@ -17,6 +17,8 @@ export type Times = {
   transferMs: number;
   /** API Gateway ends a connection after two hours: better at a moment of one's own, and not all clients at once. */
   renewMs: number;
+  /** A live list is to be read again so often: nothing tells that a push got lost. */
+  listMs: number;
   /** A socket on which nothing is watched is kept so long for the next watch. */
   idleMs: number;
 };
@@ -32,5 +34,6 @@ export const usualTimes: Times = {
   answerMs: 60_000,
   transferMs: 10 * 60_000,
   renewMs: 105 * 60_000,
+  listMs: 60_000,
   idleMs: 60_000,
 };
