@@ -17,7 +17,7 @@ export function apiServices(environment: NodeJS.ProcessEnv): Omit<Services, "soc
 }
 
 /** Most values are small enough for the journal, so S3 is loaded at its first use. */
-function latePayloads(bucket: string): Payloads {
+export function latePayloads(bucket: string): Payloads {
   const load = once(async () => {
     const [{ S3Client }, { s3Payloads }] = await Promise.all([
       import("@aws-sdk/client-s3"),

@@ -8,6 +8,7 @@ import { env, settingsOf } from "../core/config.ts";
 import type { Jobs } from "../core/engine/job-type.ts";
 import { checkReplay, foldOf, type Verdict } from "../core/engine/replay-check.ts";
 import { wholeJournal } from "../core/engine/whole-journal.ts";
+import { exportedJournals } from "../core/journal/exported.ts";
 import { liveJobs } from "../core/journal/live-jobs.ts";
 import { memoryPayloads } from "../core/payloads/memory.ts";
 import type { Payloads } from "../core/payloads/payloads.ts";
@@ -20,23 +21,8 @@ type Found = { entries: Entry[]; payloads: Payloads };
 
 /** The journals of an export, which holds its values itself. */
 function* exported(file: string): Generator<Found> {
-  const journals = new Map<string, Entry[]>();
-  for (const [index, line] of readFileSync(file, "utf8").split("\n").entries()) {
-    if (line.trim() === "") continue;
-    const entry = read(line);
-    if (!entry) throw new Error(`${file}:${index + 1} is no entry of a journal`);
-    const id = `${entry.tenant}/${entry.jobId}`;
-    journals.set(id, [...(journals.get(id) ?? []), entry]);
-  }
-  for (const entries of journals.values()) yield { entries, payloads: memoryPayloads() };
-}
-
-function read(line: string): Entry | undefined {
-  try {
-    const entry = JSON.parse(line) as Entry;
-    return Array.isArray(entry.events) && entry.events.length > 0 && entry.seq > 0 ? entry : undefined;
-  } catch {
-    return undefined;
+  for (const entries of exportedJournals(readFileSync(file, "utf8"), file)) {
+    yield { entries, payloads: memoryPayloads() };
   }
 }
 

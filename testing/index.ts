@@ -6,3 +6,4 @@ export type { Failure, JobRecord, JobStatus } from "../core/protocol/job.ts";
 export type { Json } from "../core/protocol/json.ts";
 export { type ChaosOptions, type ChaosReport, chaos, type Outcome } from "./chaos.ts";
 export { type MemoryCloud, type MemoryCloudOptions, type MemoryJob, memoryCloud } from "./memory-cloud.ts";
+export { replayed } from "./replayed.ts";

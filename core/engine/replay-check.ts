@@ -9,7 +9,7 @@ import type { Logger } from "./context.ts";
 import { jobContext } from "./job-context.ts";
 import type { AnyJobType, JobServices, Jobs } from "./job-type.ts";
 import { divergence, replay, settle } from "./replay.ts";
-import { type Divergence, Run } from "./run.ts";
+import { type Divergence, type Operation, type Outcome, Run } from "./run.ts";
 
 /** What becomes of a journal when the code at hand replays it. */
 export type Verdict =
@@ -21,6 +21,18 @@ export type Verdict =
   /** These entries are no whole journal, or a value of theirs cannot be had. */
   | { verdict: "unreadable"; message: string };
 
+/** What a job function is about to be given at one place of its journal. */
+export type Given = {
+  /** Of the entry that says so. */
+  seq: number;
+  step: string;
+  kind: Operation["kind"];
+  attempt: number;
+  outcome: Outcome;
+  /** What it has asked for by now and waits for, this one included. */
+  awaited: string[];
+};
+
 /** So long a job function may take over what is neither a step nor a wait, e.g. to load a module. */
 const patienceMs = 1_000;
 
@@ -28,13 +40,19 @@ const patienceMs = 1_000;
  * Replays a journal through the code as it stands. Nothing comes of it: no step is performed, no model is asked, nothing
  * is written, whatever the journal holds and the job function asks for after that.
  * @param entries - from the first one, any number.
+ * @param onGiving - told of every step, wait and callback in turn, before the job function is.
  */
-export async function checkReplay(jobs: Jobs, entries: Entry[], payloads: Payloads): Promise<Verdict> {
+export async function checkReplay(
+  jobs: Jobs,
+  entries: Entry[],
+  payloads: Payloads,
+  onGiving?: (given: Given) => void,
+): Promise<Verdict> {
   try {
     const job = foldOf(entries);
     const jobType = jobs.version(job.type, job.version);
     if (!jobType) return { verdict: "missing" };
-    const program = await rehearse(jobType, job, entries, payloads);
+    const program = await rehearse(jobType, job, entries, payloads, onGiving);
     const found = divergence(program) ?? (await unlikeItsJournal(program, job, entries, payloads));
     return found ? { verdict: "diverges", ...found } : { verdict: "fits" };
   } catch (error) {
@@ -54,13 +72,19 @@ export async function rehearse(
   job: JobRecord,
   entries: Entry[],
   payloads: Payloads,
+  onGiving?: (given: Given) => void,
 ): Promise<Run> {
   const submitted = entries[0]?.events[0];
   if (submitted?.kind !== "job.submitted") throw new Error("A journal begins with job.submitted");
   const input = await load(payloads, submitted.input);
   const program = new Run(job, world, () => {});
   program.begin(() => jobType.run(jobContext(program, ""), input, services));
-  await replay(program, payloads, entries);
+  const tell = ({ seq }: Entry, operations: Operation[]) => {
+    const awaited = program.wanted().flatMap(({ call, path }) => (call ? [path] : []));
+    for (const { path: step, kind, attempt, outcome } of operations)
+      onGiving?.({ seq, step, kind, attempt, outcome: outcome!, awaited });
+  };
+  await replay(program, payloads, entries, onGiving && tell);
   const isBehind = () =>
     !program.diverged && (program.uncalled() || (job.status === "completed" && !program.finished));
   for (

@@ -6,13 +6,20 @@ import type { Divergence, Operation, Run } from "./run.ts";
 /**
  * Gives a job function what its journal holds, in the order in which it was given live: what was committed together
  * is delivered together, without a turn of the event loop in between.
+ * @param onGiving - told what the job function is about to be given.
  * @throws NotFound, Unavailable from the payload store.
  */
-export async function replay(program: Run, payloads: Payloads, entries: Entry[]): Promise<void> {
+export async function replay(
+  program: Run,
+  payloads: Payloads,
+  entries: Entry[],
+  onGiving?: (entry: Entry, operations: Operation[]) => void,
+): Promise<void> {
   await settle();
   for (const entry of entries) {
     const settled = await learn(program, payloads, entry);
     if (settled.length === 0) continue;
+    onGiving?.(entry, settled);
     await program.give(settled);
     await settle();
   }
