@@ -104,7 +104,7 @@ export function Field({
   problem,
   children,
 }: {
-  label: string;
+  label: ComponentChildren;
   hint?: string | undefined;
   problem?: string | undefined;
   children: (attributes: {

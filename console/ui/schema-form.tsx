@@ -1,0 +1,670 @@
+import { useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { useId } from "preact/hooks";
+import type { Json, JsonObject } from "../../core/protocol/json.ts";
+import { Field } from "./parts.tsx";
+import {
+  blank,
+  constantsOf,
+  explained,
+  isObject,
+  labelOf,
+  type ObjectField,
+  type Option,
+  resolved,
+  type Schema,
+  shapeOf,
+  type Variant,
+  variantOf,
+  withField,
+} from "./schema.ts";
+
+/**
+ * A form made of a JSON Schema. It holds no state of its own that matters: `value` is what it shows, and what is filled
+ * in goes to `onChange`. Inside a `<form>`, which then asks for what is required.
+ */
+export function SchemaForm({
+  schema,
+  value,
+  onChange,
+  errors,
+  example,
+}: {
+  schema: JsonObject;
+  value: Json | undefined;
+  onChange: (value: Json | undefined) => void;
+  /** What is wrong, by the field's path: `question`, `members.0`; that of the whole is the empty one. */
+  errors: Record<string, string>;
+  /** Its values show what could be filled in, and which of the optional fields are the usual ones. */
+  example?: Json | undefined;
+}) {
+  const about = { root: schema, errors };
+  return (
+    // A field that is folded away cannot be asked for.
+    <div class="stack" onInvalidCapture={({ target }) => unfold(target as HTMLElement)}>
+      <SchemaField
+        about={about}
+        path=""
+        name="Answer"
+        schema={schema}
+        value={value}
+        onChange={onChange}
+        required
+        example={example}
+        bare
+      />
+    </div>
+  );
+}
+
+function unfold(element: HTMLElement): void {
+  for (let at = element.closest("details"); at; at = at.parentElement?.closest("details") ?? null)
+    at.open = true;
+}
+
+type About = { root: Schema; errors: Record<string, string> };
+
+type FieldProps = {
+  about: About;
+  path: string;
+  name: string;
+  schema: Schema;
+  value: Json | undefined;
+  onChange: (value: Json | undefined) => void;
+  required: boolean;
+  example?: Json | undefined;
+  /** Without a frame and a name: the whole form is the field. */
+  bare?: boolean;
+};
+
+function SchemaField(props: FieldProps) {
+  const schema = resolved(props.schema, props.about.root);
+  const shape = shapeOf(schema, props.about.root, props.name);
+  const title = typeof schema.title === "string" ? schema.title : labelOf(props.name);
+  const hint = typeof schema.description === "string" ? schema.description : undefined;
+  const [exampleOfSchema] = Array.isArray(schema.examples) ? schema.examples : [schema.example];
+  const all: PartProps = {
+    ...props,
+    schema,
+    title,
+    hint,
+    problem: props.about.errors[props.path],
+    example: props.example ?? exampleOfSchema,
+    // Somebody who empties a field that may be null means null.
+    onChange: (value) =>
+      props.onChange(value === undefined && shape.nullable && props.required ? null : value),
+  };
+  switch (shape.kind) {
+    case "constant":
+      return null;
+    case "text":
+      return <TextField {...all} long={shape.long} />;
+    case "number":
+      return <NumberField {...all} whole={shape.whole} />;
+    case "choice":
+      return <ChoiceField {...all} options={shape.options} />;
+    case "choices":
+      return <ChoicesField {...all} options={shape.options} />;
+    case "list":
+      return <ListField {...all} items={shape.items} />;
+    case "object":
+      return <ObjectGroup {...all} fields={shape.fields} />;
+    case "map":
+      return <MapField {...all} values={shape.values} />;
+    case "variants":
+      return <VariantsField {...all} variants={shape.variants} />;
+    case "json":
+      return <JsonField {...all} />;
+  }
+}
+
+type PartProps = FieldProps & {
+  title: string;
+  hint: string | undefined;
+  problem: string | undefined;
+};
+
+function Label({ title, required }: { title: string; required: boolean }) {
+  return (
+    <>
+      {title}
+      {required ? <span class="required"> required</span> : null}
+    </>
+  );
+}
+
+function TextField({
+  schema,
+  title,
+  hint,
+  problem,
+  value,
+  onChange,
+  required,
+  example,
+  long,
+}: PartProps & { long: boolean }) {
+  const common = {
+    class: "input",
+    value: typeof value === "string" ? value : "",
+    required,
+    placeholder: typeof example === "string" ? example : "",
+    ...limit("maxLength", schema.maxLength),
+    ...limit("minLength", required ? schema.minLength : undefined),
+  };
+  const write = (text: string) => onChange(text === "" && !required ? undefined : text);
+  return (
+    <Field label={<Label title={title} required={required} />} hint={hint} problem={problem}>
+      {(attributes) =>
+        long ? (
+          <textarea
+            {...attributes}
+            {...common}
+            rows={4}
+            onInput={({ currentTarget }) => write(currentTarget.value)}
+          />
+        ) : (
+          <input
+            {...attributes}
+            {...common}
+            type={inputTypeOf(schema)}
+            autocomplete="off"
+            onInput={({ currentTarget }) => write(currentTarget.value)}
+          />
+        )
+      }
+    </Field>
+  );
+}
+
+function inputTypeOf({ format }: Schema): "text" | "email" | "date" {
+  return format === "email" ? "email" : format === "date" ? "date" : "text";
+}
+
+function limit<Name extends string>(name: Name, value: Json | undefined): { [name in Name]?: number } {
+  return typeof value === "number" ? ({ [name]: value } as { [name in Name]: number }) : {};
+}
+
+function NumberField({
+  schema,
+  title,
+  hint,
+  problem,
+  value,
+  onChange,
+  required,
+  example,
+  whole,
+}: PartProps & { whole: boolean }) {
+  return (
+    <Field label={<Label title={title} required={required} />} hint={hint} problem={problem}>
+      {(attributes) => (
+        <input
+          {...attributes}
+          class="input short"
+          type="number"
+          step={whole ? 1 : "any"}
+          {...limit("min", schema.minimum)}
+          {...limit("max", schema.maximum)}
+          value={typeof value === "number" ? value : ""}
+          required={required}
+          placeholder={typeof example === "number" ? String(example) : ""}
+          onInput={({ currentTarget: { valueAsNumber: number } }) =>
+            onChange(Number.isNaN(number) ? undefined : number)
+          }
+        />
+      )}
+    </Field>
+  );
+}
+
+/** So many choices are seen at once; more are a list to open. */
+const mostSeen = 3;
+
+function ChoiceField({
+  schema,
+  title,
+  hint,
+  problem,
+  value,
+  onChange,
+  required,
+  options,
+}: PartProps & { options: Option[] }) {
+  const name = useId();
+  const { all, each } = explained(hint ?? "", options);
+  const chosen = options.findIndex((option) => option.value === (value ?? undefined));
+  const standard = options.find((option) => option.value === schema.default)?.label;
+  const unset = standard ? `Default (${standard})` : "Default";
+  const meaning = each[options[chosen]?.label ?? ""];
+  const described = [all, meaning].filter(Boolean).join(". ");
+  const choose = (index: number) => onChange(options[index]?.value);
+  if (options.length > mostSeen) {
+    return (
+      <Field label={<Label title={title} required={required} />} hint={described} problem={problem}>
+        {(attributes) => (
+          <select
+            {...attributes}
+            class="input short"
+            required={required}
+            value={chosen < 0 ? "" : String(chosen)}
+            onChange={({ currentTarget }) =>
+              choose(currentTarget.value === "" ? -1 : Number(currentTarget.value))
+            }
+          >
+            <option value="">{required ? "Choose one" : unset}</option>
+            {options.map(({ label }, index) => (
+              <option key={label} value={String(index)}>
+                {label}
+              </option>
+            ))}
+          </select>
+        )}
+      </Field>
+    );
+  }
+  const shown = [
+    ...(required ? [] : [{ label: unset, index: -1 }]),
+    ...options.map(({ label }, index) => ({ label, index })),
+  ];
+  return (
+    <Group title={title} required={required} hint={described} problem={problem} plain>
+      <div class="row">
+        {shown.map(({ label, index }) => (
+          <label class="choice" key={label}>
+            <input
+              type="radio"
+              name={name}
+              required={required}
+              checked={chosen === index}
+              onChange={() => choose(index)}
+            />
+            {label}
+          </label>
+        ))}
+      </div>
+    </Group>
+  );
+}
+
+function ChoicesField({
+  title,
+  hint,
+  problem,
+  value,
+  onChange,
+  required,
+  options,
+}: PartProps & { options: Option[] }) {
+  const chosen = Array.isArray(value) ? value : [];
+  const toggle = (one: Json, on: boolean) => {
+    const next = on ? [...chosen, one] : chosen.filter((other) => other !== one);
+    onChange(next.length === 0 && !required ? undefined : next);
+  };
+  return (
+    <Group title={title} required={required} hint={hint} problem={problem} plain>
+      <div class="choices">
+        {options.map(({ value: one, label }, index) => (
+          <label class="choice" key={label}>
+            <input
+              type="checkbox"
+              checked={chosen.includes(one)}
+              // The first one stands for all: a browser has no way to ask for one of several.
+              required={required && index === 0 && chosen.length === 0}
+              onChange={({ currentTarget }) => toggle(one, currentTarget.checked)}
+            />
+            {label}
+          </label>
+        ))}
+      </div>
+    </Group>
+  );
+}
+
+function ListField({
+  about,
+  path,
+  schema,
+  title,
+  hint,
+  problem,
+  value,
+  onChange,
+  required,
+  example,
+  items,
+}: PartProps & { items: Schema }) {
+  const list = Array.isArray(value) ? value : [];
+  const examples = Array.isArray(example) ? example : [];
+  const most = typeof schema.maxItems === "number" ? schema.maxItems : Number.POSITIVE_INFINITY;
+  const change = (next: Json[]) => onChange(next.length === 0 && !required ? undefined : next);
+  return (
+    <Group title={title} required={required} hint={hint} problem={problem}>
+      {list.map((item, index) => (
+        // What tells the rows apart is where they stand.
+        <div class="list-row" key={index}>
+          <SchemaField
+            about={about}
+            path={join(path, String(index))}
+            name={`${title} ${index + 1}`}
+            schema={items}
+            value={item}
+            onChange={(next) => change(list.map((other, at) => (at === index ? (next ?? null) : other)))}
+            required
+            example={examples[index]}
+          />
+          <RemoveButton
+            what={`${title} ${index + 1}`}
+            onClick={() => change(list.filter((_, at) => at !== index))}
+          />
+        </div>
+      ))}
+      {list.length < most && (
+        <AddButton to={title} onClick={() => change([...list, blank(items, about.root) ?? null])} />
+      )}
+    </Group>
+  );
+}
+
+/** So many fields that nobody has to fill in are shown at once. */
+const mostExtras = 2;
+
+function ObjectGroup({
+  about,
+  path,
+  title,
+  hint,
+  problem,
+  value,
+  onChange,
+  required,
+  example,
+  fields,
+  bare,
+}: PartProps & { fields: ObjectField[] }) {
+  const examples = isObject(example) ? example : {};
+  const usual = ({ name, required }: ObjectField) => required || name in examples;
+  const extras = fields.filter((field) => !usual(field));
+  const first = extras.length > mostExtras ? fields.filter(usual) : fields;
+  const isThere = required || (isObject(value) && Object.keys(value).length > 0);
+  const change = (name: string, next: Json | undefined) => {
+    const all = withField(value, name, next);
+    onChange(Object.keys(all).length === 0 && !required ? undefined : all);
+  };
+  const fieldOf = (field: ObjectField) => (
+    <SchemaField
+      key={field.name}
+      about={about}
+      path={join(path, field.name)}
+      name={field.name}
+      schema={field.schema}
+      value={isObject(value) ? value[field.name] : undefined}
+      onChange={(next) => change(field.name, next)}
+      required={field.required && isThere}
+      example={examples[field.name]}
+    />
+  );
+  const content = (
+    <>
+      {first.map(fieldOf)}
+      {first.length < fields.length && (
+        <details class="more" open={extras.some(({ name }) => isFaulty(about, join(path, name)))}>
+          <summary>
+            {first.length === 0 ? "Options" : "More options"} <span class="faint">{extras.length}</span>
+          </summary>
+          <div class="stack">{extras.map(fieldOf)}</div>
+        </details>
+      )}
+    </>
+  );
+  if (bare) return content;
+  return (
+    <Group title={title} required={required} hint={hint} problem={problem}>
+      {content}
+    </Group>
+  );
+}
+
+function isFaulty({ errors }: About, path: string): boolean {
+  return Object.keys(errors).some((at) => at === path || at.startsWith(`${path}.`));
+}
+
+function MapField({
+  about,
+  path,
+  title,
+  hint,
+  problem,
+  value,
+  onChange,
+  required,
+  example,
+  values,
+}: PartProps & { values: Schema }) {
+  // Names are written letter by letter, and two may be alike meanwhile, which an object cannot hold.
+  const rows = useSignal<[string, Json][]>(entriesOf(value));
+  if (JSON.stringify(objectOf(rows.value)) !== JSON.stringify(value ?? {})) rows.value = entriesOf(value);
+  const change = (next: [string, Json][]) => {
+    rows.value = next;
+    onChange(next.length === 0 && !required ? undefined : objectOf(next));
+  };
+  const [exampleEntry] = entriesOf(example);
+  return (
+    <Group title={title} required={required} hint={hint} problem={problem}>
+      {rows.value.map(([name, item], index) => (
+        // What tells the rows apart is where they stand.
+        <div class="list-row" key={index}>
+          <div class="stack tight">
+            <input
+              class="input short"
+              aria-label={`Name ${index + 1} in ${title}`}
+              value={name}
+              required
+              placeholder={exampleEntry?.[0] ?? "name"}
+              onInput={({ currentTarget }) =>
+                change(rows.value.map((row, at) => (at === index ? [currentTarget.value, row[1]] : row)))
+              }
+            />
+            <SchemaField
+              about={about}
+              path={join(path, name)}
+              name={name || `Value ${index + 1}`}
+              schema={values}
+              value={item}
+              onChange={(next) =>
+                change(rows.value.map((row, at) => (at === index ? [row[0], next ?? null] : row)))
+              }
+              required
+              example={exampleEntry?.[1]}
+            />
+          </div>
+          <RemoveButton
+            what={name || `row ${index + 1} of ${title}`}
+            onClick={() => change(rows.value.filter((_, at) => at !== index))}
+          />
+        </div>
+      ))}
+      <AddButton
+        to={title}
+        onClick={() => {
+          rows.value = [...rows.value, ["", blank(values, about.root) ?? null]];
+        }}
+      />
+    </Group>
+  );
+}
+
+function entriesOf(value: Json | undefined): [string, Json][] {
+  return isObject(value) ? Object.entries(value) : [];
+}
+
+function objectOf(rows: [string, Json][]): JsonObject {
+  return Object.fromEntries(rows.filter(([name]) => name !== ""));
+}
+
+function VariantsField({
+  about,
+  path,
+  name,
+  title,
+  hint,
+  problem,
+  value,
+  onChange,
+  required,
+  variants,
+}: PartProps & { variants: Variant[] }) {
+  const at = variantOf(variants, value, about.root);
+  const variant = variants[at]!;
+  const choose = (index: number) => {
+    const next = variants[index];
+    if (!next) return onChange(undefined);
+    // What the variants have in common need not be written again.
+    const kept =
+      isObject(value) && isObject(next.schema.properties) ? shared(value, next.schema.properties) : {};
+    const begun = blank(next.schema, about.root);
+    onChange(isObject(begun) ? { ...kept, ...begun, ...constantsOf(next.schema, about.root) } : begun);
+  };
+  const isChosen = value !== undefined && value !== null;
+  return (
+    <Group title={title} required={required} hint={hint} problem={problem}>
+      <select
+        class="input short"
+        aria-label={`Kind of ${title}`}
+        required={required}
+        value={isChosen ? String(at) : ""}
+        onChange={({ currentTarget }) =>
+          choose(currentTarget.value === "" ? -1 : Number(currentTarget.value))
+        }
+      >
+        <option value="">{required ? "Choose one" : "None"}</option>
+        {variants.map((one, index) => (
+          <option key={one.title} value={String(index)}>
+            {one.title}
+          </option>
+        ))}
+      </select>
+      {isChosen && (
+        <SchemaField
+          key={at}
+          about={about}
+          path={path}
+          name={name}
+          schema={variant.schema}
+          value={value}
+          onChange={onChange}
+          required
+          bare
+        />
+      )}
+    </Group>
+  );
+}
+
+function shared(value: JsonObject, properties: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(value).filter(([name]) => name in properties));
+}
+
+function JsonField({ title, hint, problem, value, onChange, required, example }: PartProps) {
+  const written = useSignal(textOf(value));
+  const read = parsed(written.value);
+  // Somebody else has filled it in: what is written here says something else.
+  if (read.ok && JSON.stringify(read.value) !== JSON.stringify(value)) written.value = textOf(value);
+  const write = (element: HTMLTextAreaElement) => {
+    written.value = element.value;
+    const { ok, value, why } = parsed(element.value);
+    element.setCustomValidity(why);
+    if (ok) onChange(value);
+  };
+  return (
+    <Field
+      label={<Label title={title} required={required} />}
+      hint={[hint, "JSON"].filter(Boolean).join(". ")}
+      problem={problem ?? (read.why || undefined)}
+    >
+      {(attributes) => (
+        <textarea
+          {...attributes}
+          class="input mono"
+          rows={3}
+          spellcheck={false}
+          required={required}
+          value={written.value}
+          placeholder={example === undefined ? "" : JSON.stringify(example)}
+          onInput={({ currentTarget }) => write(currentTarget)}
+        />
+      )}
+    </Field>
+  );
+}
+
+function textOf(value: Json | undefined): string {
+  return value === undefined ? "" : JSON.stringify(value, null, 2);
+}
+
+function parsed(text: string): { ok: boolean; value: Json | undefined; why: string } {
+  if (text.trim() === "") return { ok: true, value: undefined, why: "" };
+  try {
+    return { ok: true, value: JSON.parse(text) as Json, why: "" };
+  } catch (error) {
+    return { ok: false, value: undefined, why: `This is no JSON: ${(error as Error).message}` };
+  }
+}
+
+/** Several inputs under one name. */
+function Group({
+  title,
+  required,
+  hint,
+  problem,
+  plain,
+  children,
+}: Pick<PartProps, "title" | "required" | "hint" | "problem"> & {
+  plain?: boolean;
+  children: ComponentChildren;
+}) {
+  const id = useId();
+  const described = [hint && `${id}-hint`, problem && `${id}-problem`].filter(Boolean).join(" ");
+  return (
+    <fieldset class={plain ? "plain" : ""} {...(described ? { "aria-describedby": described } : {})}>
+      <legend>
+        <Label title={title} required={required} />
+      </legend>
+      <div class="field stack tight">
+        {children}
+        {hint && (
+          <span class="hint" id={`${id}-hint`}>
+            {hint}
+          </span>
+        )}
+        {problem && (
+          <span class="problem" id={`${id}-problem`}>
+            {problem}
+          </span>
+        )}
+      </div>
+    </fieldset>
+  );
+}
+
+function AddButton({ to, onClick }: { to: string; onClick: () => void }) {
+  return (
+    <div>
+      <button type="button" class="button small" onClick={onClick}>
+        Add<span class="hidden-visually"> to {to}</span>
+      </button>
+    </div>
+  );
+}
+
+function RemoveButton({ what, onClick }: { what: string; onClick: () => void }) {
+  return (
+    <button type="button" class="button small quiet" onClick={onClick} aria-label={`Remove ${what}`}>
+      ✕
+    </button>
+  );
+}
+
+function join(path: string, name: string): string {
+  return path === "" ? name : `${path}.${name}`;
+}
