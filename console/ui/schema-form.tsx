@@ -167,7 +167,7 @@ function TextField({
           <input
             {...attributes}
             {...common}
-            type={inputTypeOf(schema)}
+            type="text"
             autocomplete="off"
             onInput={({ currentTarget }) => write(currentTarget.value)}
           />
@@ -175,10 +175,6 @@ function TextField({
       }
     </Field>
   );
-}
-
-function inputTypeOf({ format }: Schema): "text" | "email" | "date" {
-  return format === "email" ? "email" : format === "date" ? "date" : "text";
 }
 
 function limit<Name extends string>(name: Name, value: Json | undefined): { [name in Name]?: number } {
