@@ -4,7 +4,7 @@ import { accepts } from "hono/accepts";
 import { cors } from "hono/cors";
 import { parse } from "../../core/engine/parse.ts";
 import { type Authenticate, authenticator, type JwtSettings } from "../../core/keys/authenticate.ts";
-import type { Principal } from "../../core/keys/keys.ts";
+import type { Principal, Scope } from "../../core/keys/keys.ts";
 import {
   Forbidden,
   InvalidRequest,
@@ -134,9 +134,17 @@ const nobody: Principal = { tenant: "", id: "", scopes: [] };
 
 function authorise({ access }: AnyRoute, { scopes }: Principal): void {
   if (access === "open" || access === "known") return;
-  if (!scopes.includes(access) && !scopes.includes("admin"))
+  if (![access, ...within[access]].some((scope) => scopes.includes(scope)))
     throw new Forbidden(`This needs the scope ${access}; the key or token has not got it`);
 }
+
+/** The scopes that a scope is part of. */
+const within: Record<Scope, Scope[]> = {
+  "jobs:read": ["admin"],
+  "jobs:write": ["admin"],
+  "jobs:approve": ["jobs:write", "admin"],
+  admin: [],
+};
 
 /** An id that cannot exist is answered like one that does not. */
 function readParams(route: AnyRoute, params: Record<string, string>): unknown {

@@ -59,7 +59,7 @@ export const callbackRoutes: AnyRoute[] = [
       method: "post",
       path,
       summary: "Answers a callback; the first answer stands",
-      access: "jobs:write",
+      access: "jobs:approve",
       params,
       body: schemas.answerBody,
       answer: {
@@ -85,7 +85,7 @@ export const callbackRoutes: AnyRoute[] = [
       method: "post",
       path: `${path}/heartbeat`,
       summary: "A sign of life from whoever will answer a callback",
-      access: "jobs:write",
+      access: "jobs:approve",
       params,
       answer: { status: 200, description: "It counts; 409 if it comes too late", schema: schemas.heard },
       handle: async (call, { services }) => {

@@ -182,7 +182,7 @@ export const maieuticRoutes: AnyRoute[] = [
     method: "post",
     path: "/api/maieutic/{id}/answer",
     summary: "Answers the open question, or takes or leaves the offered projection",
-    access: "jobs:write",
+    access: "jobs:approve",
     params: schemas.idParams,
     body: answerBody,
     answer: {

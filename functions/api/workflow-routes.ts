@@ -331,7 +331,7 @@ export const workflowRoutes: AnyRoute[] = [
     method: "post",
     ...at("/workflows/{workflow_id}/approve"),
     summary: "Approves or rejects the plan of an audit; the first decision on a plan stands",
-    access: "jobs:write",
+    access: "jobs:approve",
     params: workflowParams,
     body: decisionBody,
     answer: {
@@ -379,7 +379,7 @@ export const workflowRoutes: AnyRoute[] = [
     method: "post",
     ...at("/workflows/{workflow_id}/feedback"),
     summary: "Says something to an audit at work",
-    access: "jobs:write",
+    access: "jobs:approve",
     params: workflowParams,
     body: feedbackForm,
     answer: {

@@ -57,6 +57,17 @@ describe("a callback over HTTP", () => {
     expect((await post(`/api/callbacks/${landlord}`, { result: { yes: true } })).body).toEqual(yes.body);
   });
 
+  test("may be answered by a key that may do nothing else to jobs", async () => {
+    const { id, bank, landlord, post, makeKey } = await asking();
+    const key = await makeKey("acme", ["jobs:approve"]);
+    const path = `/api/jobs/${id}/callbacks`;
+    expect((await post(`${path}/${bank}/heartbeat`, undefined, { key })).status).toBe(200);
+    expect((await post(`${path}/${landlord}`, { result: { yes: true } }, { key })).status).toBe(200);
+    for (const action of ["cancel", "pause", "retry"])
+      expect((await post(`/api/jobs/${id}/${action}`, undefined, { key })).status).toBe(403);
+    expect((await post("/api/jobs", { type: "rental", input: {} }, { key })).status).toBe(403);
+  });
+
   test("that says otherwise is 409 and names what stands", async () => {
     const { landlord, post } = await asking();
     await post(`/api/callbacks/${landlord}`, { error: { code: "away", message: "On holiday" } });
