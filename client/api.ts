@@ -2,7 +2,7 @@
 import type { Entry } from "../core/protocol/event.ts";
 import type { Budget, Failure, JobStatus, Usage } from "../core/protocol/job.ts";
 import type { Json } from "../core/protocol/json.ts";
-import type { EventView, JobView } from "../core/protocol/wire.ts";
+import type { EventView, FailureView, JobView } from "../core/protocol/wire.ts";
 import type { JobSummary } from "./views.ts";
 
 /** What is asked for and given, by its name in the document. */
@@ -326,7 +326,7 @@ export type Schemas = {
       key: string;
       bytes: number | null;
     } | null;
-    error: Failure | null;
+    error: FailureView | null;
     mock: boolean;
     created_at: string;
   };
@@ -375,7 +375,7 @@ export type Schemas = {
     background_job_ids: string[];
     /** Set while processing_state is error */
     failed_job_id: string | null;
-    error: Failure | null;
+    error: FailureView | null;
     messages: Schemas["Message"][];
   };
 
@@ -447,7 +447,7 @@ export type Schemas = {
     id: string;
     status: JobStatus;
     progress: Schemas["Progress"] | null;
-    error: Failure | null;
+    error: FailureView | null;
     /** Some step answered with less than was asked for */
     degraded: boolean;
     /** Some model call was answered by a mock model */
@@ -518,7 +518,7 @@ export type Schemas = {
     /** Null while nothing is asked */
     question: Schemas["OpenQuestion"] | null;
     progress: Schemas["Progress"] | null;
-    error: Failure | null;
+    error: FailureView | null;
     degraded: boolean;
     mock: boolean;
   };
@@ -629,7 +629,7 @@ export type Schemas = {
     errors: string[];
     error_details: Schemas["CycleError"][];
     /** Why the audit has failed */
-    error: Failure | null;
+    error: FailureView | null;
     /** The last five */
     messages: string[];
     /** Work goes on, or is about to */
@@ -786,7 +786,7 @@ export type Schemas = {
     errors: string[];
     error_details: Schemas["CycleError"][];
     /** Why the audit has failed */
-    error: Failure | null;
+    error: FailureView | null;
     /** The last five */
     messages: string[];
     /** Work goes on, or is about to */
@@ -909,7 +909,7 @@ export type Schemas = {
     errors: string[];
     error_details: Schemas["CycleError"][];
     /** Why the audit has failed */
-    error: Failure | null;
+    error: FailureView | null;
     /** The last five */
     messages: string[];
     /** Work goes on, or is about to */
@@ -951,7 +951,7 @@ export type Schemas = {
     /** Its latest job of type generation */
     job_id: string | null;
     progress: Schemas["Progress"] | null;
-    error: Failure | null;
+    error: FailureView | null;
     degraded: boolean;
     mock: boolean;
     /** What it waits for from its user; POST /api/callbacks/{id} answers */
@@ -1103,6 +1103,25 @@ export type Api = {
     query: undefined;
     body: undefined;
     answer: { [field: string]: Json };
+  };
+
+  /** What the codes of errors mean, for users and for developers */
+  "GET /api/errors": {
+    path: undefined;
+    query: undefined;
+    body: undefined;
+    answer: {
+      errors: {
+        code: string;
+        /** Of answers to requests; null: a job's failure */
+        status: number | null;
+        title: string;
+        /** For the person in front of it */
+        user: string;
+        /** For whoever has to do something about it */
+        developer: string;
+      }[];
+    };
   };
 
   /** Issues a ticket that opens one WebSocket */
@@ -1398,6 +1417,8 @@ export type Api = {
       seed?: number;
       /** Default: the deployment's */
       model?: string;
+      /** Where no video can be had of the model, a mock makes a picture that moves, and it is marked. Default: the deployment's choice */
+      allow_mock?: boolean;
       /** Default: 2 hours */
       timeout_seconds?: number;
       /** Is told when the job has ended, by a signed webhook: docs/jobs/router.md */

@@ -1,42 +1,15 @@
-import {
-  type Conflict,
-  type ConversationBusy,
-  type Forbidden,
-  type IdempotencyMismatch,
-  type InvalidRequest,
-  type LimitReached,
-  type NotFound,
-  ServiceError,
-  type TooLarge,
-  type Unauthorized,
-  type Unavailable,
-} from "../core/protocol/error.ts";
+import { ServiceError } from "../core/protocol/error.ts";
+import type { errorCatalogue } from "../core/protocol/error-catalogue.ts";
 import type { Json } from "../core/protocol/json.ts";
 
-/** What the service answers by itself. Another version of it may know more. */
-type ServiceCode = (
-  | InvalidRequest
-  | Unauthorized
-  | Forbidden
-  | NotFound
-  | Conflict
-  | ConversationBusy
-  | IdempotencyMismatch
-  | LimitReached
-  | TooLarge
-  | Unavailable
-)["code"];
-
+/** Every code that the service is known to have, and what this client finds out by itself. Other versions know others. */
 export type ErrorCode =
-  | ServiceCode
-  | "internal_error"
-  | "method_not_allowed"
-  | "unsupported_media_type"
+  | keyof typeof errorCatalogue
   /** What stands before the service has turned the request away. */
   | "rate_limited"
   /** No answer came, or none in time. */
   | "unreachable"
-  /** What came is not an answer of the service: cut off, no JSON, or not what was asked for. */
+  /** What came is no answer of the service: cut off, no JSON, or not what was asked for. */
   | "unreadable"
   | (string & {});
 

@@ -144,6 +144,8 @@ export function routes(ask: Ask, large: LargeValues) {
     jobTypes: async ({ signal }: Patient = {}) => (await ask("GET /api/job-types", { signal })).job_types,
     /** Whose key, or session, this is and what it may do. */
     caller: ({ signal }: Patient = {}) => ask("GET /api/keys/current", { signal }),
+    /** What the codes of errors mean, to users and to developers. */
+    errors: async ({ signal }: Patient = {}) => (await ask("GET /api/errors", { signal })).errors,
     /** How many jobs there are in which status, and how long the queues are. */
     status: ({ signal }: Patient = {}) => ask("GET /api/status", { signal }),
     /** Queues, execution times, failure rates, tokens and money of the newest jobs. */

@@ -33,6 +33,7 @@ const shared: Record<string, string> = {
   Budget: "Budget",
   Entry: "Entry",
   Event: "EventView",
+  ExplainedFailure: "FailureView",
   Failure: "Failure",
   Job: "JobView",
   JobStatus: "JobStatus",
@@ -49,7 +50,7 @@ export function apiTypes({ paths, components }: Document): string {
 import type { Entry } from "../core/protocol/event.ts";
 import type { Budget, Failure, JobStatus, Usage } from "../core/protocol/job.ts";
 import type { Json } from "../core/protocol/json.ts";
-import type { EventView, JobView } from "../core/protocol/wire.ts";
+import type { EventView, FailureView, JobView } from "../core/protocol/wire.ts";
 import type { JobSummary } from "./views.ts";
 
 /** What is asked for and given, by its name in the document. */
@@ -126,5 +127,6 @@ if (import.meta.main) {
   const document = new URL("../functions/api/openapi.json", import.meta.url);
   const types = fileURLToPath(new URL("api.ts", import.meta.url));
   writeFileSync(types, apiTypes(JSON.parse(readFileSync(document, "utf8"))));
-  execFileSync("biome", ["check", "--write", types], { stdio: "inherit" });
+  const biome = fileURLToPath(new URL("../node_modules/.bin/biome", import.meta.url));
+  execFileSync(biome, ["check", "--write", types], { stdio: "inherit" });
 }

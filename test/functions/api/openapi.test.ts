@@ -5,7 +5,7 @@ import { routes } from "../../../functions/api/routes.ts";
 import { door } from "./door.ts";
 
 describe("the OpenAPI document", () => {
-  test("is served to anybody, and is what the routes say: otherwise run `node functions/api/openapi.ts`", async () => {
+  test("is served to anybody, and is what the routes say: otherwise run `npm run openapi`", async () => {
     const { get } = await door();
 
     const { body } = await get("/api/openapi.json", { key: undefined });
