@@ -44,6 +44,8 @@ export const env = {
   modelPrices: "MODEL_PRICES",
   /** Milliseconds per mock call, instead of delays like a model's; for benchmarks. */
   mockLatencyMs: "MOCK_LATENCY_MS",
+  /** Where the console is: its pages may open WebSockets. */
+  consoleUrl: "CONSOLE_URL",
   /** Web origins that may call the API, separated by commas. */
   allowedOrigins: "ALLOWED_ORIGINS",
   /** Tokens of this OpenID Connect issuer are accepted beside API keys; without it only keys are. */

@@ -19,6 +19,9 @@ export type Environment = {
   limits: Record<string, string>;
   /** Who may call, for the functions' environment. */
   access: Record<string, string>;
+  /** The console's own name, and a certificate for it of the region us-east-1; both or neither. */
+  consoleDomain?: string;
+  consoleCertificate?: string;
   /** Web origins that may call from a browser. */
   allowedOrigins: string[];
   /** The SSM SecureString that holds the keys of model providers. */
@@ -52,6 +55,9 @@ export function environmentOf(node: Node): Environment {
     concurrency: count(`${lane}Concurrency`, concurrency[lane], 2, 1000),
     batchSize: count(`${lane}BatchSize`, 10, 1, 10),
   });
+  const [consoleDomain, consoleCertificate] = [text("consoleDomain"), text("consoleCertificate")];
+  if (Boolean(consoleDomain) !== Boolean(consoleCertificate))
+    throw new Error("The contexts consoleDomain and consoleCertificate go together");
   return {
     name,
     settings: name === "local" ? settings.local : settings.aws,
@@ -83,6 +89,8 @@ export function environmentOf(node: Node): Environment {
       [env.jwtTenantClaim]: text("jwtTenantClaim"),
     }),
     allowedOrigins: list("allowedOrigins"),
+    consoleDomain,
+    consoleCertificate,
     providerKeysParameter: text("providerKeysParameter"),
     signingSecretParameter: text("signingSecretParameter"),
     lanes: Object.fromEntries(lanes.map((lane) => [lane, shareOf(lane)])) as Record<Lane, LaneShare>,

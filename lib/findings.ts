@@ -19,7 +19,7 @@ export function excuseWildcard(fn: LambdaFunction, resource: string, reason: str
 type Resolved = string | { Ref: string } | { "Fn::GetAtt": string[] } | { "Fn::Join": [string, Resolved[]] };
 
 /** As cdk-nag writes what is known only when a stack is deployed: `<Bucket.Arn>/*`. */
-function spell(value: Resolved): string {
+export function spell(value: Resolved): string {
   if (typeof value === "string") return value;
   if ("Ref" in value) return `<${value.Ref}>`;
   if ("Fn::GetAtt" in value) return `<${value["Fn::GetAtt"].join(".")}>`;

@@ -16,8 +16,8 @@ import type { Bundles, FunctionName } from "./bundle.ts";
 import type { Environment } from "./environment.ts";
 import { excuse, excuseWildcard } from "./findings.ts";
 
-/** What every stop is built from. */
-export type Plan = { environment: Environment; bundles: Bundles };
+/** What every stop is built from. `page` is the folder with the console's files. */
+export type Plan = { environment: Environment; bundles: Bundles; page: string };
 
 type Own = Pick<FunctionOptions, "description" | "recursiveLoop" | "environment"> & {
   memorySize: number;
@@ -31,7 +31,7 @@ type Own = Pick<FunctionOptions, "description" | "recursiveLoop" | "environment"
 export function lambdaFunction(
   scope: Construct,
   name: FunctionName,
-  { environment, bundles }: Plan,
+  { environment, bundles }: Omit<Plan, "page">,
   own: Own,
 ): LambdaFunction {
   const role = new Role(scope, "Role", { assumedBy: new ServicePrincipal("lambda.amazonaws.com") });

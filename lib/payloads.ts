@@ -13,14 +13,14 @@ import { excuse, excuseWildcard } from "./findings.ts";
 export class Payloads extends Construct {
   readonly bucket: Bucket;
 
-  constructor(scope: Construct, id: string, { settings, production, allowedOrigins }: Environment) {
+  constructor(scope: Construct, id: string, { settings, production }: Environment) {
     super(scope, id);
     this.bucket = new Bucket(this, "Bucket", {
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       encryption: BucketEncryption.S3_MANAGED,
       enforceSSL: true,
       versioned: true,
-      cors: corsRules(allowedOrigins),
+      cors: [corsRule],
       lifecycleRules: [
         {
           prefix: uploadPrefix,
@@ -65,18 +65,13 @@ export class Payloads extends Construct {
 }
 
 /**
- * For pages, which put and read by links. A redirect from another origin's API comes with the origin `null`, so reading
- * names none: the link itself is what opens an object, and no cookie or key is sent with it.
+ * For pages, which put and read by links. The link itself is what opens an object, and no cookie or key is sent with it,
+ * so no origin is named: a redirect from another origin's API comes with the origin `null`. Our own page's redirects
+ * carry the header along that its requests have.
  */
-function corsRules(allowedOrigins: string[]): CorsRule[] {
-  if (allowedOrigins.length === 0) return [];
-  return [
-    {
-      allowedMethods: [HttpMethods.PUT],
-      allowedOrigins,
-      allowedHeaders: ["content-type", "x-amz-checksum-sha256"],
-      maxAge: 3600,
-    },
-    { allowedMethods: [HttpMethods.GET], allowedOrigins: ["*"] },
-  ];
-}
+const corsRule: CorsRule = {
+  allowedMethods: [HttpMethods.PUT, HttpMethods.GET],
+  allowedOrigins: ["*"],
+  allowedHeaders: ["content-type", "x-amz-checksum-sha256", "x-convoke-session"],
+  maxAge: 3600,
+};

@@ -3,6 +3,7 @@ import type { Construct } from "constructs";
 import { Alarms } from "./alarms.ts";
 import { Api } from "./api.ts";
 import type { Bundles } from "./bundle.ts";
+import { Console } from "./console.ts";
 import type { Environment } from "./environment.ts";
 import { Journal } from "./journal.ts";
 import { Payloads } from "./payloads.ts";
@@ -14,12 +15,12 @@ import { Worker } from "./worker.ts";
 
 /** The whole system: its stops, then who hands what to whom. */
 export class ConvokeStack extends Stack {
-  constructor(scope: Construct, environment: Environment, bundles: Bundles) {
+  constructor(scope: Construct, environment: Environment, bundles: Bundles, page: string) {
     super(scope, `Convoke-${environment.name}`, {
       description: "Long LLM orchestrations as durable jobs",
       terminationProtection: environment.production,
     });
-    const plan = { environment, bundles };
+    const plan = { environment, bundles, page };
 
     const api = new Api(this, "Api", plan);
     const queue = new WorkQueue(this, "Queue", environment);
@@ -29,6 +30,7 @@ export class ConvokeStack extends Stack {
     const progress = new Progress(this, "Progress", plan);
     const sockets = new Sockets(this, "Sockets", plan);
     const sweeper = new Sweeper(this, "Sweeper", plan);
+    const site = new Console(this, "Console", plan, { api, sockets, payloads });
 
     // A request becomes a job in the journal, then a message.
     journal.grantRead(api.fn);
@@ -55,6 +57,7 @@ export class ConvokeStack extends Stack {
     journal.grantRead(sockets.fn);
     journal.grantWrite(sockets.fn);
     sockets.grantPost(sockets.fn);
+    site.admit(sockets.fn);
 
     // Behind all of them: what is overdue or was given up is decided anew, and schedules submit their jobs.
     sweeper.consume(queue);
@@ -68,6 +71,7 @@ export class ConvokeStack extends Stack {
       new CfnOutput(this, "AlarmTopic", { value: alarms.topic.topicArn });
     }
 
+    new CfnOutput(this, "ConsoleUrl", { value: site.url });
     new CfnOutput(this, "HttpUrl", { value: api.url });
     new CfnOutput(this, "WebSocketUrl", { value: sockets.url });
     new CfnOutput(this, "TableName", { value: journal.table.tableName });

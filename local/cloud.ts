@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { distribution } from "./distribution.ts";
 import { type DynamoEngine, startDynamo } from "./dynamo-engine.ts";
 import { eventFilter } from "./event-filter.ts";
 import { type FaultProxy, startFaultProxy } from "./faults.ts";
@@ -151,10 +152,11 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       template,
       lambdas,
       port: options.port ?? 0,
+      distribution: distribution(template, (text) => addresses(text)),
       log: (line) => log.line(line),
       ...(options.gatewayLimits ? { limits: options.gatewayLimits } : {}),
     });
-    addresses = localAddresses({ gatewayPort: gateway.port, sqsPort: ports.sqs });
+    addresses = localAddresses({ gatewayPort: gateway.port, sqsPort: ports.sqs, s3Port: ports.s3 });
 
     const sources = startEventSources(template, { dynamo, queues, lambdas, state, log }, options);
     const scale = options.awsLimits ? 1 : (options.scheduleScale ?? 1);

@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Api, readApis } from "./apis.ts";
 import { Connections, manageConnection } from "./connections.ts";
+import type { Serve } from "./distribution.ts";
 import { httpApi, type Url } from "./http-api.ts";
 import type { Lambdas } from "./lambdas.ts";
 import { type Template, Unsupported } from "./template.ts";
@@ -43,21 +44,24 @@ export type Gateway = {
 };
 
 /**
- * Serves the template's APIs at one address: an HTTP API's `$default` stage at `/`, every other stage at
+ * Serves the template's distribution and APIs at one address: an HTTP API's `$default` stage at `/`, every other stage at
  * `/<stage>`, and the connections of a WebSocket stage at `/<stage>/@connections/<id>`.
  * @param port - 0 for any free one.
+ * @param distribution - is asked before the HTTP APIs.
  * @throws Unsupported when two stages want the same path, or one asks for what the gateway cannot do.
  */
 export async function startGateway({
   template,
   lambdas,
   port,
+  distribution = () => false,
   log = () => {},
   limits: changed = {},
 }: {
   template: Pick<Template, "of" | "find">;
   lambdas: Lambdas;
   port: number;
+  distribution?: Serve | undefined;
   log?: (line: string) => void;
   limits?: Partial<GatewayLimits>;
 }): Promise<Gateway> {
@@ -123,6 +127,7 @@ export async function startGateway({
         readBody: () => readUpTo(request, limits.messageBytes),
       });
     }
+    if (distribution(request, response, path)) return;
     if (!account.take()) return sayShortly(response, 429, "Too Many Requests");
     const stage = http.get(first);
     const url: Url = { path: stage ? rest : path, fullPath: path, query };

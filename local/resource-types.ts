@@ -5,6 +5,12 @@ import * as z from "zod";
  * template stops the start, because a resource that is skipped in silence is a test that proves nothing.
  */
 
+/**
+ * Instead of its own type: a function that CloudFormation calls for a custom resource. It is CDK's, and what it would
+ * do on AWS this machine does by itself.
+ */
+export const calledByCustomResources = "Custom::Function";
+
 /** A property that changes nothing of what a program on this machine can see: encryption at rest, tags, access logs. */
 const inert = z.unknown().optional();
 const tags = { Tags: inert };
@@ -29,6 +35,22 @@ const secondaryIndex = z.strictObject({
 });
 
 const scheduleState = z.enum(["ENABLED", "DISABLED"]).default("ENABLED");
+
+/** One of a distribution's behaviors: which paths go where, and what is done on the way. */
+const behavior = z.strictObject({
+  TargetOriginId: z.string(),
+  // There is neither TLS nor a cache here.
+  ViewerProtocolPolicy: inert,
+  CachePolicyId: z.string(),
+  OriginRequestPolicyId: z.string().optional(),
+  ResponseHeadersPolicyId: z.string().optional(),
+  AllowedMethods: inert,
+  CachedMethods: inert,
+  Compress: inert,
+  FunctionAssociations: z
+    .array(z.strictObject({ EventType: z.literal("viewer-request"), FunctionARN: arn }))
+    .default([]),
+});
 
 export const resourceTypes = {
   "AWS::DynamoDB::Table": z.strictObject({
@@ -243,12 +265,60 @@ export const resourceTypes = {
   }),
   "AWS::ApiGatewayV2::Deployment": inertType,
   "AWS::CDK::Metadata": inertType,
+  "AWS::CloudFront::Distribution": z.strictObject({
+    DistributionConfig: z.strictObject({
+      DefaultCacheBehavior: behavior,
+      CacheBehaviors: z.array(behavior.extend({ PathPattern: z.string() })).optional(),
+      DefaultRootObject: z.string().optional(),
+      Origins: z.array(z.looseObject({ Id: z.string(), DomainName: z.string() })),
+      Enabled: z.literal(true),
+      Aliases: inert,
+      Comment: inert,
+      HttpVersion: inert,
+      IPV6Enabled: inert,
+      Logging: inert,
+      PriceClass: inert,
+      Restrictions: inert,
+      ViewerCertificate: inert,
+      WebACLId: inert,
+    }),
+    ...tags,
+  }),
+  "AWS::CloudFront::Function": z.strictObject({
+    Name: z.string(),
+    FunctionCode: z.string(),
+    FunctionConfig: z.looseObject({ Runtime: z.literal("cloudfront-js-2.0") }),
+    AutoPublish: inert,
+    ...tags,
+  }),
+  "AWS::CloudFront::OriginAccessControl": inertType,
+  "AWS::CloudFront::ResponseHeadersPolicy": z.strictObject({
+    ResponseHeadersPolicyConfig: z.strictObject({
+      Name: inert,
+      Comment: inert,
+      SecurityHeadersConfig: z
+        .strictObject({
+          ContentSecurityPolicy: z.looseObject({ ContentSecurityPolicy: z.string() }).optional(),
+          ContentTypeOptions: z.looseObject({}).optional(),
+          FrameOptions: z.looseObject({ FrameOption: z.string() }).optional(),
+          ReferrerPolicy: z.looseObject({ ReferrerPolicy: z.string() }).optional(),
+          StrictTransportSecurity: z
+            .looseObject({ AccessControlMaxAgeSec: z.number(), IncludeSubdomains: z.boolean().optional() })
+            .optional(),
+        })
+        .optional(),
+      CustomHeadersConfig: z
+        .strictObject({ Items: z.array(z.looseObject({ Header: z.string(), Value: z.string() })) })
+        .optional(),
+    }),
+  }),
   "AWS::CloudWatch::Alarm": inertType,
   "AWS::CloudWatch::CompositeAlarm": inertType,
   "AWS::CloudWatch::Dashboard": inertType,
   "AWS::IAM::ManagedPolicy": inertType,
   "AWS::IAM::Policy": inertType,
   "AWS::IAM::Role": inertType,
+  "AWS::Lambda::LayerVersion": inertType,
   "AWS::Lambda::Permission": inertType,
   "AWS::Logs::LogGroup": inertType,
   "AWS::Logs::MetricFilter": inertType,
@@ -257,6 +327,22 @@ export const resourceTypes = {
   "AWS::SNS::Subscription": inertType,
   "AWS::SNS::Topic": inertType,
   "AWS::SQS::QueuePolicy": inertType,
+  // The files of an asset, to be put into a bucket.
+  "Custom::CDKBucketDeployment": z.strictObject({
+    ServiceToken: arn,
+    SourceBucketNames: inert,
+    SourceObjectKeys: z.array(z.string()),
+    DestinationBucketName: z.string(),
+    Exclude: z.array(z.string()).default([]),
+    Include: z.array(z.string()).default([]),
+    SystemMetadata: z.record(z.string(), z.string()).default({}),
+    // What an earlier deployment left is not here, and nothing stands between the files and who asks for them.
+    Prune: inert,
+    RetainOnDelete: inert,
+    WaitForDistributionInvalidation: inert,
+    OutputObjectKeys: inert,
+  }),
+  [calledByCustomResources]: inertType,
 } as const;
 
 export type ResourceType = keyof typeof resourceTypes;
@@ -279,7 +365,10 @@ export const attributes: Partial<Record<ResourceType, Record<string, (resource: 
     Arn: ({ name }) => arnOf("sqs", name),
     QueueName: ({ name }) => name,
   },
-  "AWS::S3::Bucket": { Arn: ({ name }) => `arn:aws:s3:::${name}` },
+  "AWS::S3::Bucket": {
+    Arn: ({ name }) => `arn:aws:s3:::${name}`,
+    RegionalDomainName: ({ name }) => `${name}.s3.${region}.amazonaws.com`,
+  },
   "AWS::Lambda::Function": { Arn: ({ name }) => arnOf("lambda", `function:${name}`) },
   "AWS::Events::Rule": { Arn: ({ name }) => arnOf("events", `rule/${name}`) },
   "AWS::Scheduler::Schedule": { Arn: ({ name }) => arnOf("scheduler", `schedule/default/${name}`) },
@@ -288,9 +377,15 @@ export const attributes: Partial<Record<ResourceType, Record<string, (resource: 
     ApiEndpoint: ({ name }) => `https://${name}.execute-api.${region}.amazonaws.com`,
   },
   "AWS::ApiGatewayV2::Authorizer": { AuthorizerId: ({ name }) => name },
+  "AWS::CloudFront::Distribution": { DomainName: ({ name }) => `${name.toLowerCase()}.cloudfront.net` },
+  "AWS::CloudFront::Function": {
+    FunctionARN: ({ name }) => `arn:aws:cloudfront::${account}:function/${name}`,
+  },
+  "AWS::CloudFront::OriginAccessControl": { Id: ({ name }) => name },
   "AWS::CloudWatch::Alarm": { Arn: ({ name }) => arnOf("cloudwatch", `alarm:${name}`) },
   "AWS::CloudWatch::CompositeAlarm": { Arn: ({ name }) => arnOf("cloudwatch", `alarm:${name}`) },
   "AWS::IAM::Role": { Arn: ({ name }) => `arn:aws:iam::${account}:role/${name}` },
   "AWS::Logs::LogGroup": { Arn: ({ name }) => arnOf("logs", `log-group:${name}:*`) },
   "AWS::SNS::Topic": { TopicArn: ({ name }) => arnOf("sns", name), TopicName: ({ name }) => name },
+  [calledByCustomResources]: { Arn: ({ name }) => arnOf("lambda", `function:${name}`) },
 };

@@ -1,14 +1,15 @@
 import { execFile } from "node:child_process";
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { fingerprint } from "../lib/fingerprint.ts";
 
 const root = join(import.meta.dirname, "..");
 const out = join(root, "cdk.out");
 
-/** What the template and the bundles are made of. */
-const sources = ["lib", "functions", "core", "jobs", "cdk.json", "package-lock.json"];
+/** What the template, the bundles and the page are made of. */
+const sources = ["lib", "functions", "core", "jobs", "console", "client", "cdk.json", "package-lock.json"];
 
 /** How many older assemblies stay for runners that still use them. */
 const kept = 4;
@@ -21,7 +22,7 @@ const kept = 4;
  * @returns the directory of the cloud assembly. It appears whole or not at all, so any number may ask at a time.
  */
 export async function synthesize(context: Record<string, string> = {}): Promise<string> {
-  const directory = join(out, `local-${fingerprint(context)}`);
+  const directory = join(out, `local-${fingerprint(root, sources, [context, context.jobs && randomUUID()])}`);
   if (existsSync(directory)) return directory;
   const unfinished = join(out, `local-unfinished-${process.pid}`);
   rmSync(unfinished, { recursive: true, force: true });
@@ -44,23 +45,6 @@ export async function synthesize(context: Record<string, string> = {}): Promise<
   }
   prune();
   return directory;
-}
-
-function fingerprint(context: Record<string, string>): string {
-  const hash = createHash("sha256").update(JSON.stringify([context, context.jobs && randomUUID()]));
-  for (const source of sources) {
-    const path = join(root, source);
-    const files = statSync(path).isDirectory()
-      ? readdirSync(path, { recursive: true, encoding: "utf8" })
-          .sort()
-          .map((file) => join(path, file))
-      : [path];
-    for (const file of files) {
-      const { mtimeMs, size } = statSync(file);
-      hash.update(`${file} ${mtimeMs} ${size}\n`);
-    }
-  }
-  return hash.digest("hex").slice(0, 16);
 }
 
 function prune(): void {

@@ -4,6 +4,7 @@ import type { Json, JsonObject } from "../core/protocol/json.ts";
 import {
   account,
   attributes,
+  calledByCustomResources,
   type Properties,
   type ResourceType,
   region,
@@ -55,9 +56,10 @@ export function loadTemplate(directory: string): Template {
 
   const names = new Map<string, { id: string; name: string; type: ResourceType }>();
   const resolver = new Resolver(source, stackName, names);
-  const included = Object.entries(source.Resources).filter(
-    ([, { Condition }]) => Condition === undefined || resolver.condition(Condition),
-  );
+  const called = new Set(Object.values(source.Resources).map(customResourceFunction));
+  const included = Object.entries(source.Resources)
+    .filter(([, { Condition }]) => Condition === undefined || resolver.condition(Condition))
+    .map(([id, one]) => [id, called.has(id) ? { ...one, Type: calledByCustomResources } : one] as const);
   for (const [id, { Type, Properties = {} }] of included) {
     if (!(Type in resourceTypes)) {
       throw new Unsupported(`${id}: the embedded cloud does not know ${Type} (see local/resource-types.ts)`);
@@ -105,12 +107,24 @@ export function loadTemplate(directory: string): Template {
   };
 }
 
+/** The logical id of the function that CloudFormation would call for this resource. */
+function customResourceFunction({ Type, Properties }: Source["Resources"][string]): string | undefined {
+  const { "Fn::GetAtt": attribute } = (Properties?.ServiceToken ?? {}) as { "Fn::GetAtt"?: [string, string] };
+  return Type.startsWith("Custom::") ? attribute?.[0] : undefined;
+}
+
 /**
- * Where the addresses of a template are on this machine: `https://<api>.execute-api...` and `wss://...` at the
- * gateway, queue URLs at the queue engine.
+ * Where the addresses of a template are on this machine: `https://<api>.execute-api...`, `wss://...` and those of
+ * distributions at the gateway, queue URLs at the queue engine, buckets at theirs.
  */
-export function localAddresses(places: { gatewayPort: number; sqsPort: number }): (text: string) => string {
-  const gateway = /\b(https|wss):\/\/[a-z0-9-]+\.execute-api\.[a-z0-9-]+\.amazonaws\.com/g;
+export function localAddresses(places: {
+  gatewayPort: number;
+  sqsPort: number;
+  s3Port: number;
+}): (text: string) => string {
+  const gateway =
+    /\b(https|wss):\/\/[a-z0-9-]+\.(?:execute-api\.[a-z0-9-]+\.amazonaws\.com|cloudfront\.net)/g;
+  const buckets = new RegExp(`https://[a-z0-9-]+\\.s3\\.${region}\\.amazonaws\\.com`, "g");
   const queues = new RegExp(`https://sqs\\.${region}\\.amazonaws\\.com/`, "g");
   return (text) =>
     text
@@ -118,7 +132,8 @@ export function localAddresses(places: { gatewayPort: number; sqsPort: number })
         gateway,
         (_, scheme) => `${scheme === "wss" ? "ws" : "http"}://127.0.0.1:${places.gatewayPort}`,
       )
-      .replace(queues, `http://127.0.0.1:${places.sqsPort}/`);
+      .replace(queues, `http://127.0.0.1:${places.sqsPort}/`)
+      .replace(buckets, `http://127.0.0.1:${places.s3Port}`);
 }
 
 type Source = {

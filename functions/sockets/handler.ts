@@ -1,5 +1,5 @@
 import { socketServices } from "../../core/aws-services.ts";
-import { env } from "../../core/config.ts";
+import { env, listOf } from "../../core/config.ts";
 import { authenticator, jwtSettings } from "../../core/keys/authenticate.ts";
 import { logger } from "../../core/logger.ts";
 import { sockets } from "./sockets.ts";
@@ -11,7 +11,7 @@ export const handler = sockets(
   {
     keys: services.keys,
     authenticate: authenticator(services, jwtSettings(process.env)),
-    allowedOrigins: (process.env[env.allowedOrigins] ?? "").split(",").filter((origin) => origin !== ""),
+    allowedOrigins: [...listOf(process.env[env.allowedOrigins]), ...listOf(process.env[env.consoleUrl])],
   },
   logger(process.env),
 );

@@ -79,12 +79,15 @@ export function variables(fn: Resource): Record<string, unknown> {
   return (fn.Properties.Environment as { Variables: Record<string, unknown> }).Variables;
 }
 
+/** Stands for the console's files, which are the same for every template. */
+const page = join(import.meta.dirname, "../fixtures/page");
+
 /** The template of one environment. */
 export function synthesize(bundles: Bundles, context: Record<string, string>): Template {
   const outdir = mkdtempSync(join(tmpdir(), "convoke-synth-"));
   try {
     const app = new App({ outdir, context: { ...cdk.context, ...context } });
-    const stack = new ConvokeStack(app, environmentOf(app.node), bundles);
+    const stack = new ConvokeStack(app, environmentOf(app.node), bundles, page);
     return new Template(app.synth({ skipValidation: true }).getStackArtifact(stack.artifactId).template);
   } finally {
     rmSync(outdir, { recursive: true });

@@ -72,7 +72,7 @@ test.each([
 });
 
 test("addresses on AWS become addresses on this machine", () => {
-  const local = localAddresses({ gatewayPort: 4000, sqsPort: 5000 });
+  const local = localAddresses({ gatewayPort: 4000, sqsPort: 5000, s3Port: 6000 });
 
   expect(local("https://abc.execute-api.us-east-1.amazonaws.com/ws")).toBe("http://127.0.0.1:4000/ws");
   expect(local("wss://abc.execute-api.us-east-1.amazonaws.com/ws")).toBe("ws://127.0.0.1:4000/ws");
