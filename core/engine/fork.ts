@@ -81,9 +81,8 @@ export async function retry(
         });
       }
       const { entries } = await wholeJournal(services, source);
-      const again = status === "failed" ? failedSteps(entries, failure) : undefined;
       const seq = lastOf(entries);
-      return { seq, first: entries[0]!, inherited: inheritable(entries, seq, again) };
+      return { seq, first: entries[0]!, inherited: inheritable(entries, seq, failedSteps(entries, failure)) };
     },
     "takes its place",
   );

@@ -45,14 +45,14 @@ function inherited({ seq: _seq, at: _at, ...event }: Recorded): JobEvent {
 /**
  * The steps that a retry of a failed job tries again: the one that its failure names, and those that failed after the
  * job had asked for anything new, so that it cannot have gone on from their failure. A failure that the job has lived
- * with is part of its way; where no other is left, all are tried again.
+ * with is part of its way; where no other is left, all are tried again. A cancelled job has no failure of its own.
  */
 export function failedSteps(entries: Entry[], failure: Failure | undefined): Set<string> {
   const events = entries.flatMap(recorded);
   const failures = events.filter(hasFailed);
   const lastNew = events.findLast(asksForNew)?.seq ?? 0;
   const ending = failures.filter(({ step, seq }) => step === failure?.step || seq > lastNew);
-  return new Set((ending.length > 0 ? ending : failures).map(({ step }) => step));
+  return new Set((ending.length > 0 || !failure ? ending : failures).map(({ step }) => step));
 }
 
 function hasFailed(event: Recorded): event is Outcome {

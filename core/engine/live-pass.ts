@@ -188,7 +188,7 @@ export class LivePass {
     if (happened.length > 0) await settle();
     const diverged = program.diverged ?? (program.uncalled() ? divergence(program) : undefined);
     if (diverged) return this.block(diverged);
-    if (program.finished) return this.end(happened, await this.howItEnds(program.finished));
+    if (program.finished) return this.end(happened, await this.howItEnds(program.finished, happened));
     const failure = this.failure(happened);
     if (failure) return this.end(happened, { end: "failed", failure });
 
@@ -206,7 +206,7 @@ export class LivePass {
     const { settings, now } = this.services;
     const refuse = (child: Parameters<typeof refusal>[2]) => refusal(jobs, job, child, settings);
     const situation = { program, settings, now: now(), outOfTime, idle, refusal: refuse };
-    return planTurn(folded(job, happened, now()), situation);
+    return planTurn(folded(job, [...this.tenure.claim, ...happened], now()), situation);
   }
 
   /** Commits what happened and what follows from it, then does the latter. */
@@ -253,7 +253,7 @@ export class LivePass {
   /** What ends the job instead of its next step. */
   private failure(happened: JobEvent[]): Failure | undefined {
     const { settings, now } = this.services;
-    const job = folded(this.tenure.job, happened, now());
+    const job = folded(this.tenure.job, [...this.tenure.claim, ...happened], now());
     const starting = this.outOfTime || job.paused ? [] : startable(this.program, now());
     const begun = firstAttempts(starting);
     const over = starting.length > 0 ? overOwnBudget(job, begun, now()) : undefined;
@@ -299,11 +299,12 @@ export class LivePass {
     }
   }
 
-  private async howItEnds(finished: NonNullable<Run["finished"]>): Promise<HowItEnds> {
+  private async howItEnds(finished: NonNullable<Run["finished"]>, happened: JobEvent[]): Promise<HowItEnds> {
     if (!finished.ok) return { end: "failed", failure: failureOf(finished.error) };
     if (finished.continues) {
       const { services, jobs, tenure, submitted } = this;
-      const how = await continuation(services, jobs, tenure.job, submitted!, finished);
+      const job = folded(tenure.job, happened, services.now());
+      const how = await continuation(services, jobs, job, submitted!, finished);
       return how.end === "continued" ? { ...how, degraded: this.program.degraded } : how;
     }
     const result: { value: Json } | { failure: Failure } = serializable(finished.value);

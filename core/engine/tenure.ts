@@ -48,7 +48,7 @@ export class Tenure {
    * @param past - what remains to be said when a cancel did.
    */
   async commit(decide: (job: JobRecord) => Written, past: JobEvent[]): Promise<Committed> {
-    const claim: JobEvent[] = this.claimed ? [] : [{ kind: "job.claimed", by: this.by }];
+    const { claim } = this;
     // `due` stays where it is: moving it costs two units in its index, and a sweeper that looks too early finds the lease.
     const claiming = this.claimed ? undefined : (next: JobRecord) => ({ head: this.withLease(next) });
     const committed = await this.write(
@@ -62,6 +62,11 @@ export class Tenure {
     );
     if (committed.end === "committed") this.claimed = true;
     return committed;
+  }
+
+  /** What its next entry begins with. */
+  get claim(): JobEvent[] {
+    return this.claimed ? [] : [{ kind: "job.claimed", by: this.by }];
   }
 
   /** Lets go of a job that this worker cannot work on. No claim: nothing has been done. */

@@ -265,10 +265,11 @@ export async function scenario(seed: number, field: Field): Promise<Report> {
   }
 
   const jobs = deployments({
-    async attempt(attempt, ms) {
+    mended: () => true,
+    async attempt(attempt, ms, idempotencyKey) {
       const { jobId, step } = place.getStore()!;
       field.read();
-      ledger.began(jobId, step!, attempt);
+      ledger.began(jobId, step!, attempt, { idempotencyKey });
       const invocation = here.getStore()!;
       await sleep(ms);
       await invocation.gate();

@@ -62,6 +62,13 @@ export const faultRates = {
   "waits for others": { most: 0.4, gentle: true },
   "begins later": { most: 0.3, gentle: true },
   "submitted twice": { most: 0.6, gentle: true },
+  "asked for by others": { most: 0.4, gentle: true },
+  flawed: { most: 0.3, gentle: true },
+  "tried again": { most: 0.9, gentle: true },
+  "goes on anew": { most: 0.25, gentle: true },
+  "own budget": { most: 0.4, gentle: true },
+  "kept schedule": { most: 0.3, gentle: true },
+  "flooded by others": { most: 0.25, gentle: true },
   "key used again": { most: 0.3, gentle: true },
   "watcher leaves": { most: 0.3, gentle: true },
   "watched after the end": { most: 0.9, gentle: true },
@@ -69,8 +76,12 @@ export const faultRates = {
   // The deployment.
   deploy: { most: 0.2 },
   "small budget": { most: 0.15 },
+  "few slots": { most: 0.5, gentle: true },
+  "few slots of a type": { most: 0.4, gentle: true },
   "small frames": { most: 0.3, gentle: true },
   expiry: { most: 0.1, gentle: true },
+  /** The table is put back to what it was a while ago. */
+  restored: { most: 0.05 },
 } satisfies Record<string, Rate>;
 
 export type Fault = keyof typeof faultRates;

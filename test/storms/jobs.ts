@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { JobContext } from "../../core/engine/context.ts";
-import { defineJob, type Jobs } from "../../core/engine/job-type.ts";
+import { type Concurrency, defineJob, type Jobs } from "../../core/engine/job-type.ts";
 import { registry } from "../../core/engine/registry.ts";
 import type { ModelRequest } from "../../core/models/model.ts";
 import { ServiceError, StepFailed } from "../../core/protocol/error.ts";
@@ -13,18 +13,27 @@ export type Shape =
   | { op: "call"; n: number; ms: Millis; streams: boolean }
   | { op: "broken"; n: number }
   | { op: "hopeless"; n: number }
+  /** Fails the job, until somebody has mended what it needs. */
+  | { op: "flawed"; n: number }
   | { op: "wait"; n: number; seconds: number }
-  | { op: "ask"; n: number; seconds: number }
+  | { op: "callback"; n: number; seconds: number }
+  | { op: "ask"; n: number; seconds: number; default?: number }
   | { op: "condition"; n: number; checks: number; seconds: number }
   | { op: "invoke"; n: number; of: [Shape] }
+  | { op: "batch"; n: number; of: Shape[] }
   | { op: "sequence" | "all" | "parallel" | "map" | "race" | "child"; n: number; of: Shape[] };
 
-export type Plan = { question: string; shape: Shape };
+/** `rounds`: how many journals it fills after this one, with the same work in each. */
+export type Plan = { question: string; shape: Shape; rounds?: number };
 
 /** What surrounds the attempts of a storm's steps. */
 export type Hands = {
   /** Called when an attempt begins, and awaited for as long as it takes. */
-  attempt(attempt: number, ms: Millis): Promise<void>;
+  attempt(attempt: number, ms: Millis, idempotencyKey: string): Promise<void>;
+  /** Whether what is flawed has been mended by now. */
+  mended(): boolean;
+  /** Who may answer a question, where not everybody may. */
+  answerers?: string[];
 };
 
 const text = 20_000;
@@ -34,12 +43,14 @@ function large(n: number): string {
 }
 
 /** The type's first version as it was deployed first, and after a deployment that changes nothing for its journals. */
-export function deployments(hands: Hands): { before: Jobs; after: Jobs } {
-  const first = jobType(hands, 1, false);
-  return {
-    before: registry([first]),
-    after: registry([jobType(hands, 1, true), jobType(hands, 2, true)]),
+export function deployments(hands: Hands, concurrency?: Concurrency<Plan>): { before: Jobs; after: Jobs } {
+  const versionOf = (version: number, talkative: boolean) => {
+    const one = jobType(hands, version, talkative);
+    return concurrency ? { ...one, concurrency } : one;
   };
+  const before = registry([versionOf(1, false)]);
+  const after = registry([versionOf(1, true), versionOf(2, true)]);
+  return { before, after };
 }
 
 function jobType(hands: Hands, version: number, talkative: boolean) {
@@ -47,15 +58,20 @@ function jobType(hands: Hands, version: number, talkative: boolean) {
     type: "storm",
     version,
     summary: "A job of a storm",
-    input: z.object({ question: z.string(), shape: z.custom<Shape>() }),
+    input: z.object({
+      question: z.string(),
+      shape: z.custom<Shape>((shape) => shape !== undefined),
+      rounds: z.int().exactOptional(),
+    }),
     result: z.record(z.string(), z.json()),
     example: { question: "?", shape: { op: "wait", n: 1, seconds: 1 } },
     title: () => "Storm",
     description: () => "Storm",
-    async run(ctx, { shape }) {
+    async run(ctx, { question, shape, rounds = 0 }) {
       const work = new Work(hands, talkative);
       if (version === 2) await work.perform(ctx, { op: "wait", n: 0, seconds: 1 });
       const result = await work.perform(ctx, shape);
+      if (rounds > 0) return ctx.continueAsNew({ question, shape, rounds: rounds - 1 });
       return { result, usage: { ...ctx.usage() } as JsonObject };
     },
     reply: (result) => ({ content: "answer", data: result }),
@@ -76,8 +92,8 @@ class Work {
     const name = `n${node.n}`;
     switch (node.op) {
       case "step":
-        return ctx.step(name, async ({ attempt }) => {
-          await this.#hands.attempt(attempt, node.ms);
+        return ctx.step(name, async ({ attempt, idempotencyKey }) => {
+          await this.#hands.attempt(attempt, node.ms, idempotencyKey);
           if (attempt <= node.fails) throw new Error("not yet");
           return node.large ? large(node.n) : node.n;
         });
@@ -95,8 +111,8 @@ class Work {
         try {
           return await ctx.step(
             name,
-            async ({ attempt }) => {
-              await this.#hands.attempt(attempt, 100);
+            async ({ attempt, idempotencyKey }) => {
+              await this.#hands.attempt(attempt, 100, idempotencyKey);
               throw new Error("never");
             },
             { retryStrategy: (_error, failures) => ({ shouldRetry: failures < 3, delay: { seconds: 1 } }) },
@@ -104,18 +120,35 @@ class Work {
         } catch {
           return -node.n;
         }
+      case "flawed":
+        return ctx.step(name, async () => {
+          if (!this.#hands.mended()) throw new StepFailed("flawed", "Not before it is mended");
+          return node.n;
+        });
       case "wait":
         await ctx.wait(name, { seconds: node.seconds });
         return node.n;
       case "ask": {
+        const { answerers } = this.#hands;
+        const form = {
+          question: "How many?",
+          schema: { type: "integer", minimum: 0 },
+          deadline: { seconds: node.seconds },
+          reminder: { seconds: node.seconds / 2 },
+          ...(answerers ? { answerers } : {}),
+        };
+        const otherwise = node.default === undefined ? {} : { default: node.default };
+        return ctx.ask(name, { ...form, ...otherwise }).catch(() => -node.n);
+      }
+      case "callback": {
         const [answer] = await ctx.createCallback<Json>(name, { timeout: { seconds: node.seconds } });
         return answer.catch(() => -node.n);
       }
       case "condition":
         await ctx.waitForCondition(
           name,
-          async (checked: number, { attempt }) => {
-            await this.#hands.attempt(attempt, 50);
+          async (checked: number, { attempt, idempotencyKey }) => {
+            await this.#hands.attempt(attempt, 50, idempotencyKey);
             return checked + 1;
           },
           {
@@ -127,14 +160,21 @@ class Work {
           },
         );
         return node.n;
-      case "invoke": {
-        const { tenant, jobId } = ctx.job;
-        const plan: Plan = { question: `child ${node.n} of ${jobId} canary-${tenant}`, shape: node.of[0] };
+      case "invoke":
         try {
-          return (await ctx.invoke<JsonObject>(name, "storm", plan)).result ?? null;
+          return (await ctx.invoke<JsonObject>(name, "storm", child(ctx, node.n, node.of[0]))).result ?? null;
         } catch {
           return -node.n;
         }
+      case "batch": {
+        const jobs = node.of.map((part, index) => ({
+          type: "storm",
+          input: child(ctx, `${node.n}.${index}`, part),
+        }));
+        return ctx.invoke(name, "batch", { jobs }).then(
+          () => node.n,
+          () => -node.n,
+        );
       }
       case "sequence": {
         const results: Json[] = [];
@@ -197,12 +237,18 @@ class Work {
   }
 }
 
+/** What a job has another one do. */
+function child({ job: { tenant, jobId } }: JobContext, n: number | string, shape: Shape): Plan {
+  return { question: `child ${n} of ${jobId} canary-${tenant}`, shape };
+}
+
 export function grow(chance: Chance): Shape {
   let numbered = 0;
   const node = (depth: number): Shape => {
     const n = ++numbered;
     if (depth === 0 || chance.of(0.3)) return leaf(n, chance);
     if (chance.of(0.08)) return { op: "invoke", n, of: [node(depth - 1)] };
+    if (chance.of(0.03)) return { op: "batch", n, of: [node(0), node(0)] };
     const op = chance.pick(["sequence", "sequence", "all", "parallel", "map", "race", "child"] as const);
     return { op, n, of: Array.from({ length: chance.between(1, 3) }, () => node(depth - 1)) };
   };
@@ -221,21 +267,39 @@ function leaf(n: number, chance: Chance): Shape {
   }
   if (kind < 0.79) return { op: "broken", n };
   if (kind < 0.83) return { op: "hopeless", n };
-  if (kind < 0.87) return { op: "ask", n, seconds: chance.between(1, 25) };
+  if (kind < 0.86) return { op: "callback", n, seconds: chance.between(1, 25) };
+  if (kind < 0.88) {
+    const otherwise = chance.of(0.5) ? { default: chance.between(0, 9) } : {};
+    return { op: "ask", n, seconds: chance.between(1, 25), ...otherwise };
+  }
   if (kind < 0.9) {
     return { op: "condition", n, checks: chance.between(1, 4), seconds: chance.between(0, 6) };
   }
   return { op: "wait", n, seconds: chance.of(0.12) ? chance.between(30, 300) : chance.between(0, 12) };
 }
 
-/** The result if no race, person or other job has a say in it. */
-export function expected(node: Shape): Json | undefined {
+/** `missed`: nobody has answered in time. */
+export type Answered = { result: Json } | "refused" | "missed";
+
+/**
+ * The result if no race and no other job has a say in it.
+ * @param answers - what people said to whatever has this number, as far as that is known.
+ */
+export function expected(
+  node: Shape,
+  answers: (n: number) => Answered | undefined = () => undefined,
+): Json | undefined {
   if (node.op === "broken" || node.op === "hopeless") return -node.n;
   if (node.op === "step" && node.large) return large(node.n);
-  if (node.op === "ask") return undefined;
+  if (node.op === "ask" || node.op === "callback") {
+    const answer = answers(node.n);
+    if (typeof answer === "object") return answer.result;
+    if (answer === "missed" && node.op === "ask" && node.default !== undefined) return node.default;
+    return answer && -node.n;
+  }
   if (!("of" in node)) return node.n;
-  if (node.op === "race" || node.op === "invoke") return undefined;
-  const parts = node.of.map(expected);
+  if (node.op === "race" || node.op === "invoke" || node.op === "batch") return undefined;
+  const parts = node.of.map((part) => expected(part, answers));
   return parts.includes(undefined) ? undefined : (parts as Json[]);
 }
 
@@ -247,10 +311,12 @@ export function workMs(node: Shape): Millis {
     case "call":
       return node.ms + 300;
     case "broken":
+    case "flawed":
       return 300;
     case "hopeless":
       return 6_000;
     case "wait":
+    case "callback":
     case "ask":
       return node.seconds * 1_000 + 2_500;
     case "condition":

@@ -8,8 +8,16 @@ import {
   type Recorded,
   recorded,
 } from "../../core/protocol/event.ts";
-import { isTerminal, type JobKey, type JobRecord, type Stored } from "../../core/protocol/job.ts";
-import type { Millis } from "../../core/protocol/json.ts";
+import {
+  type Ask,
+  type Budget,
+  isTerminal,
+  type JobKey,
+  type JobRecord,
+  type Stored,
+  type Usage,
+} from "../../core/protocol/job.ts";
+import type { Json, Millis } from "../../core/protocol/json.ts";
 
 /** What may be written beside the worker that has claimed the job. The engine's own list is what is being tested. */
 const signals = new Set<JobEvent["kind"]>([
@@ -41,13 +49,27 @@ export type Past = {
   ended: boolean;
   expired: boolean;
   /** What each callback is answered by, as far as it is decided. */
-  decisions: Map<string, JobEvent>;
+  decisions: Map<string, Decision>;
+  /** What was asked for from outside, whatever has become of it. */
+  asked: Map<string, Asked>;
+  budget: Budget;
+  /** That the budget is exceeded is on record. */
+  warned: boolean;
+  spent: { tokens: number; usd: number; steps: number; hops: number };
+  /** What its predecessor has paid for. */
+  paid: ReadonlySet<string>;
 };
+
+export type Decision = JobEvent & { kind: "callback.completed" | "callback.expired" };
+type Submitted = JobEvent & { kind: "job.submitted" };
+export type Asked = JobEvent & { kind: "callback.created" };
 
 type World = {
   now: () => Millis;
   /** Is told of a callback that waits for an answer from outside. */
   asked: (key: JobKey, callbackId: string) => void;
+  /** Is told of a job whose budget is exceeded. */
+  overBudget?: (key: JobKey) => void;
   /** How far apart two clocks may be. */
   skewMs: () => Millis;
   /** Whether a reference resolves to what its hash says. */
@@ -65,6 +87,8 @@ export class Ledger {
   readonly cancelled = new Set<string>();
   calls = 0;
   readonly #ahead = new Map<string, Entry[]>();
+  /** What services beyond the table know of a step, and so no restore takes back. */
+  readonly #idempotencyKeys = new Map<string, string>();
   readonly #world: World;
   readonly #startedAt: Millis;
 
@@ -84,7 +108,20 @@ export class Ledger {
     return this.pasts.get(jobId)!.state;
   }
 
-  /** I1, I2, I5, I6, I9, I11, I14, I16 at a commit. */
+  /**
+   * The table is an earlier one from now on: what came later has not happened.
+   * @returns brings back what was acknowledged and begun by now.
+   */
+  remember(): () => void {
+    const [started, cancelled] = [new Map(this.started), new Set(this.cancelled)];
+    return () => {
+      for (const forgotten of [this.pasts, this.#ahead, this.started, this.cancelled]) forgotten.clear();
+      for (const [key, times] of started) this.started.set(key, times);
+      for (const jobId of cancelled) this.cancelled.add(jobId);
+    };
+  }
+
+  /** I1, I2, I5, I6, I9, I11, I13, I14, I16 at a commit. */
   committed(entry: Entry): void {
     const { jobId, tenant } = entry;
     const known = this.pasts.get(jobId);
@@ -93,26 +130,7 @@ export class Ledger {
       this.#ahead.set(jobId, [...(this.#ahead.get(jobId) ?? []), entry]);
       return;
     }
-    const past: Past = known ?? {
-      tenant,
-      jobId,
-      entries: [],
-      events: [],
-      committedAt: [],
-      state: undefined as unknown as JobRecord,
-      claimedBy: undefined,
-      intents: new Set(),
-      completed: new Set(),
-      notBefore: new Map(),
-      headSeq: 0,
-      ended: false,
-      expired: false,
-      decisions: new Map(),
-    };
-    if (!known) this.pasts.set(jobId, past);
-    for (const event of entry.events) {
-      if (event.kind === "callback.created") this.#world.asked({ tenant, jobId }, event.callbackId);
-    }
+    const past = known ?? this.#begins(entry);
     this.#world.trace("entry", jobId.slice(-4), entry.seq, ...entry.events.map(({ kind }) => kind));
 
     const last = past.entries.at(-1);
@@ -137,6 +155,10 @@ export class Ledger {
     past.events.push(...recorded(entry));
     for (const _ of entry.events) past.committedAt.push(this.#world.now());
     past.state = applyEntry(past.state, entry);
+    for (const event of entry.events) {
+      if (event.kind === "callback.created") this.#world.asked({ tenant, jobId }, event.callbackId);
+      if (event.kind === "job.budget_exceeded") this.#world.overBudget?.({ tenant, jobId });
+    }
     if ((past.state.progress?.percentage ?? 0) < before)
       this.violated(`Job ${jobId}: what people see of its progress falls`);
     if (known) return;
@@ -145,10 +167,87 @@ export class Ledger {
     this.#ahead.delete(jobId);
   }
 
+  #begins({ tenant, jobId, events: [submitted] }: Entry): Past {
+    if (submitted?.kind !== "job.submitted") throw new Error(`Job ${jobId} does not begin with its submit`);
+    const { budget = {}, continues, forkOf } = submitted;
+    const past: Past = {
+      tenant,
+      jobId,
+      entries: [],
+      events: [],
+      committedAt: [],
+      state: undefined as unknown as JobRecord,
+      claimedBy: undefined,
+      intents: new Set(),
+      completed: new Set(),
+      notBefore: new Map(),
+      headSeq: 0,
+      ended: false,
+      expired: false,
+      decisions: new Map(),
+      asked: new Map(),
+      budget,
+      warned: false,
+      spent: { tokens: 0, usd: 0, steps: 0, hops: 0 },
+      paid: this.#paidBefore(forkOf),
+    };
+    this.#isOnlyOne(past, submitted);
+    this.pasts.set(jobId, past);
+    if (continues !== undefined) this.#carriesOn(past, this.pasts.get(continues));
+    return past;
+  }
+
+  /** Nobody asks for the same content twice but those who would share a job that is at work. */
+  #isOnlyOne({ tenant, jobId }: Past, submitted: Submitted): void {
+    if (!isForItself(submitted)) return;
+    for (const other of this.pasts.values()) {
+      const first = other.events[0] as Submitted;
+      if (other.tenant !== tenant || other.ended || other.state.cancelRequested || !isForItself(first))
+        continue;
+      if (first.version === submitted.version && isDeepStrictEqual(contentOf(first), contentOf(submitted)))
+        this.violated(`Job ${jobId} is made though ${other.jobId} does the same`);
+    }
+  }
+
+  /** What a fork is given stands in the part of the other journal that it looks back on. */
+  #paidBefore(forkOf: JobRecord["forkOf"]): ReadonlySet<string> {
+    const events = (forkOf && this.pasts.get(forkOf.job_id)?.events) ?? [];
+    return new Set(
+      events.flatMap((event) =>
+        event.kind === "step.completed" && event.seq <= forkOf!.seq ? [event.step] : [],
+      ),
+    );
+  }
+
+  /** A job goes on where another one has said so, once, and with what that one has left. */
+  #carriesOn({ jobId, budget }: Past, before: Past | undefined): void {
+    if (before?.state.continuedAs !== jobId) {
+      this.violated(`I5 job ${jobId} carries on one that has not said so`);
+      return;
+    }
+    const { max_tokens, max_cost_usd } = before.budget;
+    const { tokens, usd } = before.spent;
+    const tokensLeft = Math.max(0, (max_tokens ?? Number.POSITIVE_INFINITY) - tokens);
+    const usdLeft = Math.max(0, (max_cost_usd ?? Number.POSITIVE_INFINITY) - usd);
+    if ((budget.max_tokens ?? Number.POSITIVE_INFINITY) > tokensLeft)
+      this.violated(`I13 job ${jobId} may spend ${budget.max_tokens} tokens, where ${tokensLeft} are left`);
+    if ((budget.max_cost_usd ?? Number.POSITIVE_INFINITY) > usdLeft + 1e-9)
+      this.violated(`I13 job ${jobId} may spend $${budget.max_cost_usd}, where $${usdLeft} is left`);
+  }
+
   #event(past: Past, event: JobEvent): void {
     const { jobId } = past;
     if (isTerminalEvent(event)) past.ended = true;
-    if (event.kind === "job.claimed") past.claimedBy = event.by;
+    if (event.kind === "job.claimed") {
+      past.claimedBy = event.by;
+      past.spent.hops += 1;
+    }
+    if ("usage" in event && event.usage && !event.inherited) spend(past, event.usage);
+    if (event.kind === "job.budget_exceeded") past.warned = true;
+    if (event.kind === "job.budget_changed") {
+      past.budget = event.budget;
+      past.warned = false;
+    }
     const works = event.kind === "step.started" || event.kind === "wait.started";
     if (works && !event.inherited) this.#mayWork(past, event.kind === "step.started");
     if (event.kind === "step.started") {
@@ -156,9 +255,12 @@ export class Ledger {
         const intent = `${step}@${attempt}`;
         if (past.intents.has(intent)) this.violated(`I14 job ${jobId}: ${intent} is intended twice`);
         if (past.completed.has(step)) this.violated(`I2 job ${jobId}: ${step} begins after it has completed`);
+        if (past.paid.has(step)) this.violated(`I2 job ${jobId}: ${step} is paid for again`);
         past.intents.add(intent);
         this.#notEarly(past, step);
       }
+      past.spent.steps += event.steps.filter(({ attempt }) => attempt === 1).length;
+      this.#withinBudget(past);
     }
     if (event.kind === "wait.started") past.notBefore.set(event.step, event.until);
     if (event.kind === "condition.checked") past.notBefore.set(event.step, event.retryAt);
@@ -173,8 +275,15 @@ export class Ledger {
       }
       past.completed.add(event.step);
     }
+    if (event.kind === "callback.created") past.asked.set(event.callbackId, event);
+    if (event.kind === "callback.reminded") {
+      this.#notBefore(past, "a reminder", past.asked.get(event.callbackId)?.remindAt);
+    }
     if (event.kind === "callback.completed" || event.kind === "callback.expired") {
       const { callbackId } = event;
+      const asked = past.asked.get(callbackId);
+      if (event.kind === "callback.completed") this.#answers(past, asked?.ask, event);
+      else if (event.reason === "timeout") this.#notBefore(past, "a deadline", asked?.timeoutAt);
       if (past.decisions.has(callbackId)) this.violated(`I9 job ${jobId}: ${callbackId} is decided twice`);
       past.decisions.set(callbackId, event);
     }
@@ -193,14 +302,46 @@ export class Ledger {
     if (open) this.violated(`Job ${jobId} begins before ${open} has ended`);
   }
 
-  #notEarly({ jobId, notBefore }: Past, step: string): void {
-    const early = (notBefore.get(step) ?? 0) - this.#world.now();
-    if (early > this.#world.skewMs()) this.violated(`Job ${jobId}: ${step} goes on ${early} ms too early`);
+  #notEarly(past: Past, step: string): void {
+    this.#notBefore(past, step, past.notBefore.get(step));
+  }
+
+  #notBefore({ jobId }: Past, what: string, moment: Millis | undefined): void {
+    const early = (moment ?? 0) - this.#world.now();
+    if (early > this.#world.skewMs()) this.violated(`Job ${jobId}: ${what} comes ${early} ms too early`);
+  }
+
+  /** A question is answered by those whom it was put to, and in its own form. */
+  #answers({ jobId }: Past, ask: Ask | undefined, { by, result }: JobEvent & { kind: "callback.completed" }) {
+    if (!ask) return;
+    if (ask.answerers && !ask.answerers.includes(by)) this.violated(`I9 job ${jobId}: ${by} was not asked`);
+    if (result && "json" in result && !Number.isInteger(result.json))
+      this.violated(`I9 job ${jobId}: ${JSON.stringify(result.json)} is no answer to what was asked`);
+  }
+
+  /** I13: nothing begins once a limit is reached, so that it is exceeded by at most what is in flight then. */
+  #withinBudget({ jobId, budget, spent, warned }: Past): void {
+    const { max_tokens, max_cost_usd, max_steps, max_hops, on_exceeded } = budget;
+    const over =
+      spent.tokens >= (max_tokens ?? Number.POSITIVE_INFINITY) ||
+      spent.usd >= (max_cost_usd ?? Number.POSITIVE_INFINITY) ||
+      spent.steps > (max_steps ?? Number.POSITIVE_INFINITY) ||
+      spent.hops > (max_hops ?? Number.POSITIVE_INFINITY);
+    if (!over || (on_exceeded === "warn" && warned)) return;
+    this.violated(`I13 job ${jobId} begins a step: ${JSON.stringify(spent)} of ${JSON.stringify(budget)}`);
   }
 
   /** I2, I12 and I14 when an attempt begins. */
-  began(jobId: string, path: string, attempt: number, { replaying = false } = {}): void {
+  began(
+    jobId: string,
+    path: string,
+    attempt: number,
+    { replaying = false, idempotencyKey = "" }: { replaying?: boolean; idempotencyKey?: string } = {},
+  ): void {
     const past = this.pasts.get(jobId)!;
+    const usedBefore = this.#idempotencyKeys.get(`${jobId} ${path}`) ?? idempotencyKey;
+    this.#idempotencyKeys.set(`${jobId} ${path}`, idempotencyKey);
+    if (usedBefore !== idempotencyKey) this.violated(`I14 job ${jobId}: ${path} has another key`);
     if (replaying) this.violated(`I12 job ${jobId}: a replay performs ${path}`);
     this.calls += 1;
     const name = `${path}@${attempt}`;
@@ -221,7 +362,10 @@ export class Ledger {
     if (head.seq < past.headSeq) this.violated(`I15 job ${head.jobId}: HEAD goes back to ${head.seq}`);
     past.headSeq = head.seq;
     if (!past.ended && due === undefined) this.violated(`I4 job ${head.jobId} is alive and has no due`);
-    if (!past.ended && !state.paused && due! > this.#world.now() + patienceMs) {
+    const { paused, budgetExceeded, budget } = state;
+    // Then a person is waited for.
+    const held = paused !== undefined || (budgetExceeded !== undefined && budget?.on_exceeded === "ask");
+    if (!past.ended && !held && due! > this.#world.now() + patienceMs) {
       this.violated(`I4 job ${head.jobId} is due too late`);
     }
     const quiet = past.ended || events.at(-1)?.kind === "job.released";
@@ -232,6 +376,8 @@ export class Ledger {
 
   /** I8 when somebody is told what became of a wish to cancel. */
   acknowledged(jobId: string, answer: "requested" | "already ended"): void {
+    // Lost with the table that it was in.
+    if (!this.pasts.has(jobId)) return;
     const state = this.stateOf(jobId);
     if (answer === "already ended" && !isTerminal(state.status)) {
       this.violated(`I8 job ${jobId}: the answer says that it has ended`);
@@ -262,6 +408,20 @@ export class Ledger {
     }
     return count;
   }
+}
+
+/** Not because of another job, nor because of the time. */
+function isForItself({ forkOf, continues, parent, scheduleId }: Submitted): boolean {
+  return !forkOf && !continues && !parent && !scheduleId;
+}
+
+function contentOf({ input }: Submitted): Json {
+  return "json" in input ? input.json : input.ref.sha256;
+}
+
+function spend({ spent }: Past, { input_tokens, output_tokens, cost_usd = 0 }: Usage): void {
+  spent.tokens += input_tokens + output_tokens;
+  spent.usd += cost_usd;
 }
 
 export function isSignal(entry: Entry): boolean {

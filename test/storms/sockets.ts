@@ -100,6 +100,10 @@ export class SocketGateway {
     if (connection) this.#cut(connection);
   }
 
+  cutAll(): void {
+    for (const connection of this.#connections.values()) this.#cut(connection);
+  }
+
   #carry(connection: Connection, frame: string): void {
     const { time, chance, faults, ledger } = this.#world;
     const { tenant } = connection.authorizer;

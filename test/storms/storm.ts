@@ -5,7 +5,7 @@ import { load } from "../../core/payloads/payloads.ts";
 import type { JobEvent } from "../../core/protocol/event.ts";
 import type { Json, Millis } from "../../core/protocol/json.ts";
 import { Chance, type Fault, weathers } from "./faults.ts";
-import { expected, type Plan, workMs } from "./jobs.ts";
+import { type Answered, expected, type Plan, workMs } from "./jobs.ts";
 import type { Past } from "./ledger.ts";
 import { People } from "./people.ts";
 import { StormTime, takeOver } from "./time.ts";
@@ -38,6 +38,12 @@ export type StormReport = {
 };
 
 const sweepEveryMs = 5_000;
+
+type BatchResult = {
+  completed: number;
+  failed: number;
+  jobs: { job_id: string; completed: boolean; error?: { code: string } }[];
+};
 
 /** One schedule: people, jobs, processes and faults, all from one seed. */
 export async function storm(seed: number, options: StormOptions = {}): Promise<StormReport> {
@@ -107,7 +113,14 @@ class Schedule {
         busy -= 1;
       });
     }
+    for (const other of [this.#people.keepsSchedule(), this.#people.flood()]) {
+      busy += 1;
+      void other.then(() => {
+        busy -= 1;
+      });
+    }
     this.#deploy();
+    this.#restore();
     time.after(this.#world.calmAt - time.now(), () => this.#world.calm());
     await this.#untilAllHaveEnded(() => busy > 0);
     for (let waited = 0; this.#world.living > 0 && waited < 120; waited += 1) await time.sleep(1_000);
@@ -128,19 +141,34 @@ class Schedule {
     });
   }
 
+  /** Whoever looks after the table puts it back to what it was. */
+  #restore(): void {
+    const { restores, time, chance, calmAt } = this.#world;
+    if (!restores) return;
+    const until = calmAt - time.now();
+    time.after(chance.between(0, until - 1), () => {
+      const restore = this.#world.snapshot();
+      time.after(chance.between(0, Math.min(20_000, calmAt - time.now())), () => void restore());
+    });
+  }
+
   #alive(): Past[] {
     return [...this.#world.ledger.pasts.values()].filter(({ ended }) => !ended);
   }
 
   /** L1: once faults stop, every job ends within its own work and a little more. */
   async #untilAllHaveEnded(busy: () => boolean): Promise<void> {
-    const { time, faults, memory, ledger } = this.#world;
+    const { time, faults, ledger } = this.#world;
     let until = 0;
     let known = -1;
     while (busy() || time.now() < this.#world.calmAt || this.#alive().length > 0) {
       await time.sleep(sweepEveryMs);
       // A sweep that finds nothing changes nothing, and there are many of them in a long wait.
-      const due = !faults.over || (await memory.journal.due(time.now(), 1)).length > 0;
+      const { memory } = this.#world;
+      const due =
+        !faults.over ||
+        (await memory.journal.due(time.now(), 1)).length > 0 ||
+        (await memory.schedules.due(time.now(), 1)).length > 0;
       if (due && !faults.strikes("sweep skipped")) void this.#world.sweep();
       if (faults.strikes("sweep doubled")) void this.#world.sweep();
       if (!faults.over) continue;
@@ -167,6 +195,7 @@ class Schedule {
     return ms + this.#world.skewMs;
   }
 
+  /** Of a batch: as if its jobs were its own branches. */
   #planOf({ entries }: Pick<Past, "entries">): Plan {
     const event = entries[0]!.events[0]!;
     if (event.kind !== "job.submitted") throw new Error("A job does not begin with its beginning");
@@ -175,7 +204,9 @@ class Schedule {
       "json" in stored
         ? stored.json
         : JSON.parse(String(this.#world.memory.payloads.objects.get(stored.ref.key)));
-    return input as Plan;
+    if (event.type !== "batch") return input as Plan;
+    const { jobs } = input as { jobs: { input: Plan }[] };
+    return { question: "", shape: { op: "all", n: 0, of: jobs.map(({ input }) => input.shape) } };
   }
 
   /** What has expired stays away, whatever still asks for it. */
@@ -212,13 +243,16 @@ class Schedule {
     }
     const submitted = new Map<string, string>();
     for (const past of ledger.pasts.values()) {
-      if (past.state.forkOf) continue;
-      const [request] = this.#planOf(past).question.split(" canary");
+      const { forkOf, continues, scheduleId, type } = past.state;
+      const { question } = this.#planOf(past);
+      if (forkOf || continues || scheduleId || type === "batch" || this.#people.isShared(question)) continue;
+      const [request] = question.split(" canary");
       if (submitted.has(request!)) ledger.violated(`I10 ${request} is several jobs`);
       submitted.set(request!, past.jobId);
     }
     if (weather !== "harsh" && ledger.repeated > 0)
       ledger.violated(`Cost: ${ledger.repeated} calls were repeated`);
+    this.#people.verify();
     if (this.#conversationId) await this.#verifyConversation(this.#conversationId);
   }
 
@@ -230,12 +264,15 @@ class Schedule {
     if (state.hops > maxHops + 1) ledger.violated(`I13 job ${jobId} was claimed ${state.hops} times`);
     const { failure } = state;
     if (!failure || failure.code === "worker_died" || failure.code === "dependency_failed") return;
-    if (failure.code === "budget_exceeded" && maxSteps < 10) return;
+    if (failure.code === "budget_exceeded" && (maxSteps < 10 || state.budget)) return;
+    // A fork may have inherited it. One that was tried again has not.
+    if (failure.code === "flawed" && !this.#people.triedAgain.has(jobId)) return;
     ledger.violated(`Job ${jobId} failed: ${failure.message}`);
   }
 
   /** I12: a journal and any beginning of it can be replayed without effect, and give the same again. */
-  async #verifyReplay({ entries, state, jobId }: Past): Promise<void> {
+  async #verifyReplay(past: Past): Promise<void> {
+    const { entries, state, jobId, decisions } = past;
     const { chance, ledger, memory, deployed } = this.#world;
     for (const length of new Set([entries.length, chance.between(1, entries.length)])) {
       this.#world.replaying = true;
@@ -246,9 +283,16 @@ class Schedule {
       ledger.violated(`I12 job ${jobId}, ${length} entries: ${found.verdict} ${why}`);
     }
     const end = entries.at(-1)!.events.at(-1)!;
-    if (end.kind !== "job.completed") return;
+    if (end.kind !== "job.completed" || end.continuedAs !== undefined) return;
+    if (state.type === "batch") return this.#verifyBatch(past, await load(memory.payloads, end.result));
     const { result, usage } = (await load(memory.payloads, end.result)) as { result: Json; usage: Json };
-    const want = expected(this.#planOf({ entries }).shape);
+    const said = (n: number): Answered | undefined => {
+      const decision = [...decisions.values()].find(({ step }) => step.split("/").at(-1) === `n${n}`);
+      if (!decision) return undefined;
+      if (decision.kind === "callback.expired") return "missed";
+      return decision.result && "json" in decision.result ? { result: decision.result.json } : "refused";
+    };
+    const want = expected(this.#planOf(past).shape, said);
     if (want !== undefined && !isDeepStrictEqual(result, want)) {
       ledger.violated(`Job ${jobId} has a wrong result`);
     }
@@ -257,6 +301,24 @@ class Schedule {
     if (!children && !isDeepStrictEqual(usage, state.usage)) {
       ledger.violated(`Job ${jobId}: its usage is not what was recorded`);
     }
+  }
+
+  /** A batch tells of each of its jobs what became of it. */
+  #verifyBatch({ jobId, decisions }: Past, result: Json): void {
+    const { ledger } = this.#world;
+    const { jobs, ...counts } = result as BatchResult;
+    for (const [index, { job_id: id, completed, error }] of jobs.entries()) {
+      const decision = [...decisions.values()].find(({ step }) => step === `job-${index}`);
+      const state = ledger.pasts.get(id)?.state;
+      const failed = decision?.kind !== "callback.completed" || decision.failure !== undefined;
+      // Somebody else may have answered for it.
+      const own = decision?.kind === "callback.completed" && decision.by === id;
+      if (completed === failed || (own && completed !== (state?.status === "completed")))
+        ledger.violated(`Job ${jobId}: its batch says ${completed ? "completed" : error?.code} of ${id}`);
+    }
+    const completed = jobs.filter((job) => job.completed).length;
+    if (counts.completed !== completed || counts.failed !== jobs.length - completed)
+      ledger.violated(`Job ${jobId}: its batch miscounts ${JSON.stringify(counts)}`);
   }
 
   async #verifyConversation(id: string): Promise<void> {
@@ -282,7 +344,8 @@ class Schedule {
     for (const { jobId, state } of ledger.pasts.values()) {
       if (!state.inConversation) continue;
       const answers = messages.filter((message) => message.jobId === jobId && message.role === "assistant");
-      if (answers.length !== (state.status === "completed" ? 1 : 0)) {
+      const isLast = state.status === "completed" && state.continuedAs === undefined;
+      if (answers.length !== (isLast ? 1 : 0)) {
         ledger.violated(`Job ${jobId} has ${answers.length} answers in its conversation`);
       }
     }

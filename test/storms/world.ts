@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { DynamoDBRecord, DynamoDBStreamEvent, SQSEvent } from "aws-lambda";
 import { settings } from "../../core/config.ts";
 import type { Logger } from "../../core/engine/context.ts";
-import type { Jobs } from "../../core/engine/job-type.ts";
+import type { Concurrency, Jobs } from "../../core/engine/job-type.ts";
 import { pass } from "../../core/engine/pass.ts";
 import { place } from "../../core/engine/place.ts";
 import { deltasItem, entryItem, type StreamRecord } from "../../core/journal/items.ts";
@@ -19,8 +19,10 @@ import type { Millis } from "../../core/protocol/json.ts";
 import { progress } from "../../functions/progress/progress.ts";
 import { sweeper } from "../../functions/sweeper/sweeper.ts";
 import { type Chance, clockOffset, type Fault, Faults, type Weather } from "./faults.ts";
-import { deployments, type Hands } from "./jobs.ts";
+import { deployments, type Hands, type Plan } from "./jobs.ts";
 import { isSignal, Ledger } from "./ledger.ts";
+import { FairQueue, type Message } from "./queue.ts";
+import { SlotLaws } from "./slots.ts";
 import { SocketGateway } from "./sockets.ts";
 import type { StormTime } from "./time.ts";
 
@@ -59,6 +61,12 @@ export class Sandbox {
   }
 }
 
+/** One pass over a job in an invocation. */
+export type Shift = { sandbox: Sandbox; job: JobKey };
+
+/** Who answers questions. */
+export const person = "person";
+
 export type WorldOptions = { weather: Weather; off: ReadonlySet<Fault>; lines: string[] | undefined };
 
 /**
@@ -70,11 +78,12 @@ export class World {
   readonly chance: Chance;
   readonly faults: Faults;
   readonly ledger: Ledger;
-  readonly memory: MemoryServices;
+  memory: MemoryServices;
   readonly gateway: SocketGateway;
   readonly weather: Weather;
-  /** In whose invocation a job's code runs. */
-  readonly here = new AsyncLocalStorage<Sandbox>();
+  readonly slots: SlotLaws;
+  /** In which pass a job's code runs. */
+  readonly here = new AsyncLocalStorage<Shift>();
   /** Passes that are under way. */
   living = 0;
   /** A replay that must have no effect is going on. */
@@ -91,17 +100,30 @@ export class World {
   /** When nothing goes wrong any more. */
   calmAt: Millis = Number.POSITIVE_INFINITY;
   readonly deployed: Jobs;
+  /** The table of this storm becomes an earlier one at some moment, which may be yet to come. */
+  readonly restores: boolean;
+  willRestore: boolean;
+  /** Resolves when it is. */
+  readonly restored = Promise.withResolvers<"restored">();
+  /** Every call to the table that is about to be lost, to make it again. */
+  readonly #history: ((table: MemoryServices) => Promise<unknown>)[] = [];
+  readonly #sandboxes = new Set<Sandbox>();
   readonly #startedAt: Millis;
   readonly #lines: string[] | undefined;
   #hash = 0x811c9dc5;
   /** Model calls under way. */
   readonly #calls = new Set<{ jobId: string; sandbox: Sandbox }>();
   readonly #modelFaults = new Map<string, number>();
-  #ready: { job: JobKey; receives: number }[] = [];
+  readonly #queue = new FairQueue();
+  /** Invocations of the worker that are under way, since it has been calm, and how many there may be. */
+  #invocations = 0;
+  #mostInvocations = Number.POSITIVE_INFINITY;
   #records: DynamoDBRecord[] = [];
   #recordCount = 0;
   #pusher: { sandbox: Sandbox; handle: ReturnType<typeof progress> } | undefined;
   #asked: ((key: JobKey, callbackId: string) => void) | undefined;
+  #overBudget: ((key: JobKey) => void) | undefined;
+  #looksAround: (() => void) | undefined;
   #endsAt: ((key: JobKey) => Promise<void>) | undefined;
 
   constructor(seed: number, time: StormTime, chance: Chance, options: WorldOptions) {
@@ -118,6 +140,7 @@ export class World {
       now: time.now,
       trace: this.trace,
       asked: (key, callbackId) => this.#asked?.(key, callbackId),
+      overBudget: (key) => this.#overBudget?.(key),
       skewMs: () => this.skewMs,
       resolves: (stored) => {
         if (!("ref" in stored)) return true;
@@ -125,23 +148,30 @@ export class World {
         return json !== undefined && createHash("sha256").update(json).digest("hex") === stored.ref.sha256;
       },
     });
-    this.memory = memoryServices({
-      model: this.#model(),
-      settings: {
-        ...settings.local,
-        ...(this.faults.strikes("small budget") ? { maxSteps: chance.between(2, 8) } : {}),
-        ...(this.faults.strikes("small frames") ? { frameBytes: 700 } : {}),
-      },
-      now: time.now,
-      sleep: time.sleep,
-      random: seededRandom(seed + 1_000_003),
-      onRecord: (record) => {
-        if ("entry" in record) this.ledger.committed(record.entry);
-        this.#streamed(record);
-      },
-    });
+    const perTenant = this.faults.strikes("few slots") ? chance.between(1, 3) : Number.POSITIVE_INFINITY;
+    const perType: Concurrency<Plan> | undefined = this.faults.strikes("few slots of a type")
+      ? { limit: chance.between(1, 2), per: chance.pick(["tenant", "deployment"]) }
+      : undefined;
+    this.slots = new SlotLaws(this, { perTenant, perType });
+    this.restores = this.faults.strikes("restored");
+    this.willRestore = this.restores;
+    this.memory = this.#recorded(
+      memoryServices({
+        model: this.#model(),
+        settings: {
+          ...settings.local,
+          maxRunningPerTenant: perTenant,
+          ...(this.faults.strikes("small budget") ? { maxSteps: chance.between(2, 8) } : {}),
+          ...(this.faults.strikes("small frames") ? { frameBytes: 700 } : {}),
+        },
+        now: time.now,
+        sleep: time.sleep,
+        random: seededRandom(seed + 1_000_003),
+        onRecord: this.#onRecord,
+      }),
+    );
     this.gateway = new SocketGateway(this);
-    const { before, after } = deployments(this.#hands());
+    const { before, after } = deployments(this.#hands(), perType);
     this.jobs = { api: before, worker: before };
     this.deployed = after;
   }
@@ -178,6 +208,65 @@ export class World {
     }
   }
 
+  readonly #onRecord = (record: StreamRecord): void => {
+    if ("entry" in record) {
+      this.ledger.committed(record.entry);
+      this.slots.committed(record.entry);
+    }
+    this.#streamed(record);
+  };
+
+  // ---- a table that is an earlier one
+
+  /** Notes what is asked of the table, where it will have to be asked again. */
+  #recorded(memory: MemoryServices): MemoryServices {
+    if (!this.restores) return memory;
+    const noted = { ...memory };
+    for (const name of ["journal", "conversations", "schedules"] as const) {
+      const service = memory[name] as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+      const entries = Object.entries(service).map(([method, call]) => {
+        const note = (...args: unknown[]) => {
+          const given = structuredClone(args);
+          this.#history.push((table) => (table[name] as unknown as typeof service)[method]!(...given));
+          return call.apply(service, args);
+        };
+        return [method, note];
+      });
+      Object.assign(noted, { [name]: Object.fromEntries(entries) });
+    }
+    return noted;
+  }
+
+  /**
+   * Remembers the table as it is now.
+   * @returns puts that one in the place of the newer one, all at once: no process that knows the newer one lives on, all
+   * connections are cut, messages and what is beyond the table stay as they are.
+   */
+  snapshot(): () => Promise<void> {
+    this.trace("snapshot");
+    const length = this.#history.length;
+    const forget = this.ledger.remember();
+    return async () => {
+      this.trace("restored");
+      for (const sandbox of this.#sandboxes) {
+        sandbox.faultAt = this.time.now();
+        void sandbox.die();
+      }
+      this.#sandboxes.clear();
+      this.gateway.cutAll();
+      const { model, now, sleep, random, newId, payloads, keys, settings: kept } = this.memory;
+      const base = { model, now, sleep, random, newId, payloads, keys, settings: kept };
+      this.memory = memoryServices({ ...base, onRecord: this.#onRecord });
+      forget();
+      // What failed then fails again.
+      for (const again of this.#history.slice(0, length)) await again(this.memory).catch(() => undefined);
+      this.watchFaultAt = this.time.now();
+      this.willRestore = false;
+      this.restored.resolve("restored");
+      this.#looksAround?.();
+    };
+  }
+
   // ---- processes and their calls
 
   sandbox(lifeMs: Millis, serves = false): Sandbox {
@@ -187,6 +276,7 @@ export class World {
       this.clocksOff = true;
     }
     if (lifeMs < Number.POSITIVE_INFINITY) this.time.after(lifeMs, () => void sandbox.die());
+    if (this.restores) this.#sandboxes.add(sandbox);
     return sandbox;
   }
 
@@ -240,7 +330,7 @@ export class World {
    */
   services(sandbox: Sandbox, ids?: Set<string>): MemoryServices {
     const { memory, time, chance, faults } = this;
-    const { journal, conversations, payloads, watches, keys } = memory;
+    const { journal, conversations, payloads, watches, keys, slots, schedules } = memory;
     const call = <T>(work: () => Promise<T>) => this.#through(sandbox, work);
     const written = <T>(key: JobKey, work: () => Promise<T>): Promise<T> =>
       call(async () => {
@@ -299,6 +389,8 @@ export class World {
         get: (ref) => call(() => payloads.get(ref)),
       },
       watches: eachThrough(call, watches),
+      slots: eachThrough(call, slots),
+      schedules: eachThrough(call, schedules),
       keys: eachThrough(call, keys),
       sockets: {
         ...memory.sockets,
@@ -346,17 +438,30 @@ export class World {
     this.#asked = work;
   }
 
+  /** A job has come to the end of its budget. */
+  onOverBudget(work: (key: JobKey) => void): void {
+    this.#overBudget = work;
+  }
+
+  /** The table is an earlier one now. */
+  onRestored(work: () => void): void {
+    this.#looksAround = work;
+  }
+
   // ---- models, and what else a step does
 
   #hands(): Hands {
     return {
-      attempt: async (attempt, ms) => {
+      attempt: async (attempt, ms, idempotencyKey) => {
         const { jobId, step } = place.getStore()!;
-        this.ledger.began(jobId, step!, attempt, { replaying: this.replaying });
-        const sandbox = this.here.getStore()!;
+        this.ledger.began(jobId, step!, attempt, { replaying: this.replaying, idempotencyKey });
+        const shift = this.here.getStore()!;
+        this.slots.works(shift);
         await this.time.sleep(ms);
-        await this.gate(sandbox);
+        await this.gate(shift.sandbox);
       },
+      mended: () => this.ledger.stateOf(place.getStore()!.jobId).forkOf !== undefined,
+      answerers: [person],
     };
   }
 
@@ -372,7 +477,9 @@ export class World {
     return {
       generate: async ({ model: name, messages }, { signal, idempotencyKey, onDelta }) => {
         const { faults, time } = this;
-        const sandbox = this.here.getStore()!;
+        const shift = this.here.getStore()!;
+        const { sandbox } = shift;
+        this.slots.works(shift);
         const { jobId } = place.getStore()!;
         const ms = Number(messages[0]!.content);
         const call = { jobId, sandbox };
@@ -432,8 +539,8 @@ export class World {
       const late = faults.strikes("message late") ? chance.between(100, 30_000) : 0;
       const early = faults.strikes("message early") ? Math.min(delayMs, 1_000) : 0;
       time.after(delayMs + late - early + chance.between(1, journeyMs), () => {
-        if (faults.strikes("message for nobody")) this.#ready.push({ job: nobody, receives });
-        this.#ready.push({ job, receives });
+        if (faults.strikes("message for nobody")) this.#queue.push({ job: nobody, receives });
+        this.#queue.push({ job, receives });
         // Those that arrive in the same moment share an invocation.
         if (!this.#polling) time.after(5, () => void this.#work());
       });
@@ -444,30 +551,40 @@ export class World {
   async #work(): Promise<void> {
     const { chance, faults, time } = this;
     this.#polling = true;
-    while (this.#ready.length > 0) {
-      const batch = this.#ready.splice(0, messagesPerBatch);
+    while (this.#queue.length > 0 && this.#invocations < this.#mostInvocations) {
+      const batch = this.#queue.take(messagesPerBatch);
       const lifeMs = faults.strikes("short invocation") ? shortInvocationMs : invocationMs;
       const sandbox = this.sandbox(lifeMs);
       const deadline = time.now() + sandbox.offset + lifeMs;
-      for (const message of batch) void this.#pass(sandbox, message, deadline);
+      void this.#invoke(batch.map((message) => this.#pass(sandbox, message, deadline)));
       await time.sleep(chance.between(1, journeyMs));
     }
     this.#polling = false;
   }
 
-  async #pass(
-    sandbox: Sandbox,
-    { job, receives }: { job: JobKey; receives: number },
-    deadline: Millis,
-  ): Promise<void> {
+  async #invoke(passes: Promise<void>[]): Promise<void> {
+    const calm = this.faults.over;
+    if (calm) this.#invocations += 1;
+    await Promise.all(passes);
+    if (!calm) return;
+    this.#invocations -= 1;
+    if (!this.#polling && this.#queue.length > 0) await this.#work();
+  }
+
+  async #pass(sandbox: Sandbox, message: Message, deadline: Millis): Promise<void> {
+    const { job, receives } = message;
     const { ledger, chance, time } = this;
     const ids = new Set<string>();
     const services = this.services(sandbox, ids);
     const jobs = this.jobs.worker;
     this.living += 1;
-    const passing = this.here.run(sandbox, () =>
-      pass(services, jobs, job, { deadline, logger: this.logger }),
-    );
+    const shift: Shift = { sandbox, job };
+    const { giveBack } = services.slots;
+    services.slots.giveBack = (pool, by) => {
+      this.slots.rests(shift);
+      return giveBack(pool, by);
+    };
+    const passing = this.here.run(shift, () => pass(services, jobs, job, { deadline, logger: this.logger }));
     const end = await Promise.race([passing, sandbox.died.promise]).catch((error: unknown) => {
       if (!(error instanceof Unavailable)) {
         ledger.violated(`A pass over ${job.jobId} throws ${error instanceof Error ? error.stack : error}`);
@@ -475,6 +592,8 @@ export class World {
       return "failed" as const;
     });
     this.living -= 1;
+    this.slots.rests(shift);
+    this.#queue.done(message);
     this.trace("pass", job.jobId.slice(-4), typeof end === "string" ? end : end.end);
     if (typeof end === "string") return this.#redeliver(job, receives + 1);
     if (end.end === "overtaken") {
@@ -593,6 +712,7 @@ export class World {
     this.trace("calm");
     this.faults.end();
     this.#pusher = undefined;
+    this.#mostInvocations = this.slots.enoughInvocations;
   }
 }
 
