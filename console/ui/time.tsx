@@ -10,6 +10,14 @@ export const now: ReadonlySignal<number> = ticking;
 
 const absolute = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 
+const ofDay = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+
+/** The time of day to the millisecond, for moments that lie close together. */
+export function clock(at: string | number): string {
+  const date = new Date(at);
+  return `${ofDay.format(date)}.${String(date.getMilliseconds()).padStart(3, "0")}`;
+}
+
 /** How long ago or how soon, with the whole moment on hover. */
 export function Moment({ at }: { at: string | number | null | undefined }) {
   if (at === null || at === undefined) return <span class="faint">–</span>;

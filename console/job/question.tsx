@@ -1,0 +1,177 @@
+import { useSignal } from "@preact/signals";
+import type { ConvokeError, Question } from "../../client/index.ts";
+import type { JobRecord, OpenCallback } from "../../core/protocol/job.ts";
+import type { Json, JsonObject } from "../../core/protocol/json.ts";
+import { iso } from "../../core/protocol/wire.ts";
+import { asProblem } from "../live/resource.ts";
+import { client } from "../service.ts";
+import { JsonView } from "../ui/json.tsx";
+import { Field, Note, toast } from "../ui/parts.tsx";
+import { blank, faultsIn, isObject } from "../ui/schema.ts";
+import { SchemaForm } from "../ui/schema-form.tsx";
+import { Moment } from "../ui/time.tsx";
+
+/** An open question of a job that is under watch, as the inbox has it. */
+export function questionOf(job: JobRecord, { id, step, ask, createdAt, timeoutAt }: OpenCallback): Question {
+  return {
+    job_id: job.jobId,
+    job_type: job.type,
+    job_title: job.title,
+    callback_id: id,
+    step,
+    question: ask!.question,
+    schema: ask!.schema,
+    ...(ask!.default === undefined ? {} : { default: ask!.default }),
+    asked_at: iso(createdAt),
+    deadline: timeoutAt === undefined ? null : iso(timeoutAt),
+  };
+}
+
+/** A question, and the form for its answer. A yes or no with a word about it is two buttons. */
+export function QuestionForm({ question, onAnswered }: { question: Question; onAnswered?: () => void }) {
+  const busy = useSignal(false);
+  const problem = useSignal<ConvokeError | undefined>(undefined);
+  const answer = async (result: Json) => {
+    busy.value = true;
+    problem.value = undefined;
+    try {
+      await client.answer(question.callback_id, { result });
+      toast("Your answer is on record", "completed");
+      onAnswered?.();
+    } catch (reason) {
+      problem.value = asProblem(reason);
+    }
+    busy.value = false;
+  };
+  const shown = { question, busy: busy.value, problem: problem.value, onAnswer: answer };
+  return (
+    <div class="stack">
+      <p class="plain question">{question.question}</p>
+      {question.deadline && (
+        <p class="small soft">
+          The time is up <Moment at={question.deadline} />
+          {question.default === undefined ? "; then nobody can answer any more." : ", with this answer:"}
+        </p>
+      )}
+      {question.default !== undefined && <JsonView value={question.default} />}
+      {problem.value?.code === "conflict" && <Stands problem={problem.value} onSeen={onAnswered} />}
+      {isApproval(question.schema) ? <ApprovalForm {...shown} /> : <AnswerForm {...shown} />}
+    </div>
+  );
+}
+
+type FormProps = {
+  question: Question;
+  busy: boolean;
+  problem: ConvokeError | undefined;
+  onAnswer: (result: Json) => void;
+};
+
+function AnswerForm({ question, busy, problem, onAnswer }: FormProps) {
+  const { schema } = question;
+  const value = useSignal<Json | undefined>(question.default ?? blank(schema, schema));
+  const errors = problem && problem.code !== "conflict" ? faultsIn(problem.details, "result") : {};
+  return (
+    <form
+      class="stack"
+      onSubmit={(event) => {
+        event.preventDefault();
+        onAnswer(value.value ?? null);
+      }}
+    >
+      <SchemaForm
+        schema={schema}
+        value={value.value}
+        onChange={(next) => (value.value = next)}
+        errors={errors}
+        example={question.default}
+      />
+      {problem && problem.code !== "conflict" && Object.keys(errors).length === 0 && (
+        <Note status="failed">{problem.message}</Note>
+      )}
+      <div class="row">
+        <button type="submit" class="button primary" disabled={busy}>
+          Answer
+        </button>
+      </div>
+    </form>
+  );
+}
+
+/** Whether the answer is an approval: `approved`, and perhaps a `feedback`. */
+function isApproval({ properties }: JsonObject): boolean {
+  return (
+    isObject(properties) &&
+    isObject(properties.approved) &&
+    properties.approved.type === "boolean" &&
+    Object.keys(properties).every((name) => name === "approved" || name === "feedback")
+  );
+}
+
+function ApprovalForm({ question, busy, problem, onAnswer }: FormProps) {
+  const feedback = useSignal("");
+  const takesFeedback = isObject(question.schema.properties) && "feedback" in question.schema.properties;
+  const decide = (approved: boolean) => {
+    const text = feedback.value.trim();
+    onAnswer({ approved, ...(text ? { feedback: text } : {}) });
+  };
+  return (
+    <form
+      class="stack"
+      onSubmit={(event) => {
+        event.preventDefault();
+        decide((event.submitter as HTMLButtonElement | null)?.value !== "reject");
+      }}
+    >
+      {takesFeedback && (
+        <Field
+          label="Feedback"
+          hint="Goes with either decision; a rejected plan is made again with it in mind"
+        >
+          {(attributes) => (
+            <textarea
+              {...attributes}
+              class="input"
+              rows={3}
+              maxLength={4_000}
+              value={feedback.value}
+              onInput={({ currentTarget }) => (feedback.value = currentTarget.value)}
+            />
+          )}
+        </Field>
+      )}
+      {problem && problem.code !== "conflict" && <Note status="failed">{problem.message}</Note>}
+      <div class="row">
+        <button type="submit" value="approve" class="button primary" disabled={busy}>
+          Approve
+        </button>
+        <button type="submit" value="reject" class="button danger" disabled={busy}>
+          Reject
+        </button>
+      </div>
+    </form>
+  );
+}
+
+/** Somebody was faster, or the time was up: what was decided, and that nothing else can be. */
+function Stands({ problem, onSeen }: { problem: ConvokeError; onSeen?: (() => void) | undefined }) {
+  const details = isObject(problem.details) ? problem.details : {};
+  return (
+    <Note status="waiting">
+      <span>
+        <strong>This has been decided already, and the first decision stands.</strong> {problem.message}
+        {typeof details.decided_at === "string" && (
+          <>
+            {" "}
+            (<Moment at={details.decided_at} />)
+          </>
+        )}
+      </span>
+      {onSeen && (
+        <button type="button" class="button small" onClick={onSeen}>
+          Close the question
+        </button>
+      )}
+    </Note>
+  );
+}
