@@ -93,18 +93,18 @@ function Rankings({ view }: { view: CouncilView }) {
     >
       <div class="stack">
         {standings && standings.length > 0 && (
-          <div class="standings">
+          <div class="gauge-and-rest">
             <Gauge
               label="Agreement"
               value={view.agreement}
               words={agreementInWords(view.agreement)}
               status={tone(view.agreement)}
             />
-            <Standings of={standings} among={view.answers.length} />
+            <Standings of={standings} among={standings.length} />
           </div>
         )}
         {view.note && <Note>{view.note}</Note>}
-        <ul class="ballots">
+        <ul class="rows">
           {rankings.map((ranking) => (
             <Ballot key={ranking.name} of={ranking} />
           ))}
@@ -183,7 +183,7 @@ function Ballot({ of }: { of: RankingView }) {
             <span class="order">
               {order.map((model, index) => (
                 <span key={model}>
-                  {index + 1}. <ModelName name={model} />
+                  {index + 1}. <ModelName name={model} short />
                 </span>
               ))}
             </span>
@@ -192,7 +192,9 @@ function Ballot({ of }: { of: RankingView }) {
           )}
           {failure && <span class="small soft">{failure.message}</span>}
         </summary>
-        {text ? <p class="plain small">{text}</p> : <p class="faint small">It has said nothing yet.</p>}
+        <div class="row-detail">
+          {text ? <p class="plain small">{text}</p> : <p class="faint small">It has said nothing yet.</p>}
+        </div>
       </details>
     </li>
   );

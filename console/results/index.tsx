@@ -24,6 +24,9 @@ type Chunk = () => Promise<{ default: View }>;
 
 const views: Record<string, Chunk> = {
   council: () => import("./council.tsx"),
+  translation: () => import("./translation.tsx"),
+  "translation-stability": () => import("./stability.tsx"),
+  projection: () => import("./projection.tsx"),
 };
 
 /** Input, progress and result of a job as its type wants to be looked at, at any moment of its life. */

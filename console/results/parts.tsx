@@ -5,16 +5,21 @@ import { Markdown, Typing } from "../ui/text.tsx";
 import { Moment } from "../ui/time.tsx";
 import type { PartStatus, Writing } from "./work.ts";
 
-/** `openai:gpt-5`: the provider is small print, unless it is a mock. */
-export function ModelName({ name }: { name: string }) {
+/** `openai:gpt-5`: the provider is small print, and left out where names are many. */
+export function ModelName({ name, short = false }: { name: string; short?: boolean }) {
   const colon = name.indexOf(":");
   const [provider, model] = colon < 0 ? ["", name] : [name.slice(0, colon), name.slice(colon + 1)];
   return (
     <span class="model-name clip" title={name}>
-      {provider && <span class="faint">{provider}:</span>}
+      {provider && !short && <span class="faint">{provider}:</span>}
       {model}
     </span>
   );
+}
+
+/** As a name stands at the beginning of a line. */
+export function capital(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1);
 }
 
 /** What must be visible wherever something is shown that a model wrote. */
@@ -56,13 +61,26 @@ export function Labelled({
   );
 }
 
+export function Facts({ of }: { of: [name: string, value: ComponentChildren][] }) {
+  return (
+    <dl class="facts">
+      {of.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
 /** Points, or nothing where there are none. */
 export function Points({
   of,
   kind,
 }: {
   of: readonly string[] | undefined;
-  kind?: "kept" | "lost" | "gained";
+  kind?: "preserved" | "lost" | "gained";
 }) {
   if (!of || of.length === 0) return <p class="faint">None</p>;
   return (
@@ -107,14 +125,17 @@ export function Written({ of, before = "To come" }: { of: Writing; before?: stri
 /** Columns where there is room, tabs where there is not. */
 export function SideBySide({
   label,
+  short = false,
   items,
 }: {
   label: string;
+  /** A few lines each, as far as is known. */
+  short?: boolean;
   items: { name: string; title: ComponentChildren; aside?: ComponentChildren; children: ComponentChildren }[];
 }) {
   const selected = useSignal(items[0]?.name ?? "");
   return (
-    <div class="beside">
+    <div class={short ? "beside short" : "beside"}>
       <div class="beside-tabs">
         <Tabs
           label={label}
@@ -133,7 +154,7 @@ export function SideBySide({
               {aside}
             </header>
             {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled by keyboard too */}
-            <section class="beside-text" tabIndex={0} aria-label={`Text of ${name}`}>
+            <section class="beside-text" dir="auto" tabIndex={0} aria-label={`Text of ${name}`}>
               {children}
             </section>
           </div>

@@ -38,6 +38,8 @@ export class Work {
   readonly steps: Step[];
   /** It has ended, and nothing more will come. */
   readonly isOver: boolean;
+  /** This is how it stands, and not how it once stood. */
+  readonly isNow: boolean;
   readonly #given: (step: Step) => Json | undefined;
   readonly #arriving: ((path: string) => ReadonlySignal<string>) | undefined;
 
@@ -55,6 +57,7 @@ export class Work {
     this.isOver = isTerminal(job.status);
     this.#given = given;
     this.#arriving = arriving;
+    this.isNow = arriving !== undefined;
   }
 
   /**
@@ -103,6 +106,19 @@ export class Work {
       ...(step.failure ? { failure: step.failure } : {}),
     };
   }
+}
+
+/** A text that is known to be whole, with what its step says of whoever wrote it. */
+export function whole(text: string, step?: Writing): Writing {
+  const { mock, truncated, standsIn, model } = step ?? {};
+  return {
+    status: "completed",
+    text,
+    ...(model ? { model } : {}),
+    ...(mock ? { mock } : {}),
+    ...(truncated ? { truncated } : {}),
+    ...(standsIn ? { standsIn } : {}),
+  };
 }
 
 const after = /^(-repair)?(#\d+)?(\/fallback:.+)?$/;
