@@ -3,6 +3,7 @@ import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { localScheduleScale } from "../core/config.ts";
 import { type Cloud, startCloud } from "./cloud.ts";
+import { endpointOf } from "./endpoint.ts";
 import { synthesize } from "./synthesize.ts";
 
 const usage = `npm start -- [options]
@@ -75,7 +76,8 @@ async function main(): Promise<void> {
     console.log(
       `data: ${relative(process.cwd(), dataDirectory) || "."}, functions' logs in functions.log there`,
     );
-    writeFileSync(join(dataDirectory, "endpoint.json"), `${JSON.stringify(ready)}\n`);
+    const endpoint = endpointOf(cloud, ready.key);
+    writeFileSync(join(dataDirectory, "endpoint.json"), `${JSON.stringify(endpoint)}\n`);
   }
   // What follows the # goes to no server and into no log; the page takes it out of its address.
   console.log(`console: ${cloud.http}/#key=${ready.key}`);

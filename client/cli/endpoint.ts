@@ -9,7 +9,7 @@ export type Endpoint = { url: string; key: string };
  * a directory above.
  */
 export function findEndpoint(
-  flags: { url?: string; key?: string },
+  flags: { url?: string | undefined; key?: string | undefined },
   environment: NodeJS.ProcessEnv,
   directory: string,
 ): Endpoint | undefined {
@@ -20,10 +20,17 @@ export function findEndpoint(
   return url && key ? { url, key } : undefined;
 }
 
-function startedHere(directory: string): Endpoint | undefined {
+/** What a running `npm start` has left, with the settings by which its tables and buckets are reached. */
+export function startedHere(
+  directory: string,
+): (Endpoint & { environment: Record<string, string> }) | undefined {
   try {
-    const { http, key } = JSON.parse(readFileSync(join(directory, ".convoke", "endpoint.json"), "utf8"));
-    return typeof http === "string" && typeof key === "string" ? { url: http, key } : undefined;
+    const {
+      http,
+      key,
+      environment = {},
+    } = JSON.parse(readFileSync(join(directory, ".convoke", "endpoint.json"), "utf8"));
+    return typeof http === "string" && typeof key === "string" ? { url: http, key, environment } : undefined;
   } catch {
     const parent = dirname(directory);
     return parent === directory ? undefined : startedHere(parent);

@@ -3,11 +3,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { councilNews, renderCouncil, renderOutcome } from "../../client/cli/council.ts";
-import { applyToCouncil, type CouncilView, newCouncil } from "../../client/cli/council-view.ts";
-import { safe } from "../../client/cli/text.ts";
-import type { JobEvent } from "../../core/protocol/event.ts";
-import { toWire } from "../../core/protocol/wire.ts";
+import { jobNews, renderEnd, renderJob } from "../../client/cli/job-frame.ts";
+import { applyToPicture, type JobPicture, newPicture } from "../../client/cli/job-picture.ts";
+import { jsonLine, safe } from "../../client/cli/text.ts";
+import { apply, type JobEvent } from "../../core/protocol/event.ts";
+import type { JobRecord } from "../../core/protocol/job.ts";
+import { jobView, toWire } from "../../core/protocol/wire.ts";
 import { flakyService } from "./flaky-service.ts";
 
 const usage = { model_calls: 1, input_tokens: 100, output_tokens: 212, cost_usd: 0.0021 };
@@ -88,54 +89,57 @@ const council: JobEvent[] = [
   { kind: "job.completed", result: { json: result } },
 ];
 const at = (index: number) => 1_000 + index * 500;
-const views = council.map((event, index) => toWire({ ...event, seq: index + 1, at: at(index) }));
+const events = council.map((event, index) => ({ ...event, seq: index + 1, at: at(index) }));
+const views = events.map(toWire);
 
-function councilAfter(count: number): CouncilView {
-  return views.slice(0, count).reduce(applyToCouncil, newCouncil("j1"));
+function councilAfter(count: number): JobPicture {
+  return views.slice(0, count).reduce(applyToPicture, newPicture("j1"));
+}
+
+function ended(result: JobEvent & { kind: "job.completed" | "job.failed" | "job.cancelled" }) {
+  const all = [...events.slice(0, -1), { ...result, seq: events.length, at: at(events.length - 1) }];
+  const key = { tenant: "t", jobId: "j1" };
+  const record = all.reduce<JobRecord | undefined>((job, event) => apply(job, key, event), undefined)!;
+  const value = result.kind === "job.completed" && "json" in result.result ? result.result.json : null;
+  return renderEnd(jobView(record, { input: null, result: value }), { width: 100 }).join("\n");
 }
 
 describe("a council on the terminal", () => {
   test("every member is shown from the beginning, with what it does", () => {
-    const frame = (count: number) =>
-      renderCouncil(councilAfter(count), { now: at(count), width: 80 }).join("\n");
+    const frame = (count: number) => renderJob(councilAfter(count), { now: at(count), width: 80 }).join("\n");
 
     expect(frame(1)).toContain("· mock:blaise  waiting");
     expect(frame(3)).toMatch(/… mock:ada +thinking {2}0\.5 s/);
     expect(frame(5)).toContain("✓ mock:ada     answered  0.5 s  312 tokens  $0.0021");
     expect(frame(5)).toContain("✗ mock:clara   failed  503");
     expect(frame(5)).toContain("33 % Collecting answers");
+    expect(frame(5)).toContain("2.5 s  312 tokens  $0.0021");
   });
 
-  test("tokens count up while a member thinks", () => {
+  test("tokens count up and text runs by while a member thinks", () => {
     const delta = {
       kind: "delta",
       step: "stage1/mock:blaise",
       attempt: 1,
       index: 0,
-      text: "x".repeat(400),
+      text: `${"x".repeat(394)} light`,
     } as const;
-    const frame = renderCouncil(applyToCouncil(councilAfter(3), delta), { now: at(4), width: 80 });
+    const frame = renderJob(applyToPicture(councilAfter(3), delta), { now: at(4), width: 80 });
     expect(frame.join("\n")).toContain("mock:blaise  thinking  1.0 s  ~100 tokens");
+    expect(frame.find((line) => line.endsWith("x light"))).toHaveLength(80);
   });
 
   test("a member that is asked again in another shape keeps its one line", () => {
-    const rows = (count: number) => councilAfter(count).calls.filter((call) => call.stage === "stage2");
+    const rows = (count: number) => councilAfter(count).steps.filter(({ group }) => group === "stage2");
     expect(rows(9).map(({ name, state }) => `${name} ${state}`)).toEqual([
-      "mock:ada thinking",
-      "mock:blaise thinking",
+      "mock:ada working",
+      "mock:blaise working",
     ]);
-    expect(rows(11).map(({ state }) => state)).toEqual(["answered", "answered"]);
-  });
-
-  test("no line is wider than the terminal, so that a redrawn frame stays in its place", () => {
-    for (let count = 1; count <= views.length; count++) {
-      const lines = renderCouncil(councilAfter(count), { now: at(count), width: 30 });
-      expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(30);
-    }
+    expect(rows(11).map(({ state }) => state)).toEqual(["done", "done"]);
   });
 
   test("the outcome has the ranking, the agreement, who is missing, the answer and the cost", () => {
-    const text = renderOutcome(councilAfter(views.length), { width: 100 }).join("\n");
+    const text = ended({ kind: "job.completed", result: { json: result } });
     expect(text).toMatch(/1\. {2}mock:ada +1\.50 +1 +2/);
     expect(text).toContain("Agreement 0.25");
     expect(text).toContain("mock:clara is missing in stage1: 503");
@@ -143,22 +147,97 @@ describe("a council on the terminal", () => {
     expect(text).toContain("completed in 6.5 s, 5 model calls, 1560 tokens, $0.0105, mock models");
   });
 
-  test("what a model wrote cannot steer the terminal", () => {
-    expect(renderOutcome(councilAfter(views.length), { width: 100 }).join("\n")).not.toContain("\u001b");
-    expect(safe("a\u001b[2Jb\u009b1m\u202ec\n\td")).toBe("a[2Jb1mc\n\td");
-  });
-
   test("where no frame can be redrawn, each change is one line", () => {
-    let view = newCouncil("j1");
+    let view = newPicture("j1");
     const lines = views.flatMap((event) => {
       const before = view;
-      view = applyToCouncil(view, event);
-      return councilNews(before, view);
+      view = applyToPicture(view, event);
+      return jobNews(before, view);
     });
     expect(lines[0]).toBe("Council: Why is the sky blue?");
     expect(lines).toContain("Answers: mock:ada answered  0.5 s  312 tokens  $0.0021");
     expect(lines).toContain("Answers: mock:clara failed  503");
+    expect(lines).toContain("33 % Collecting answers");
     expect(lines.at(-1)).toContain("Final answer: mock:zeno answered");
+  });
+});
+
+describe("a job of any type on the terminal", () => {
+  const submitted = {
+    ...(council[0] as JobEvent & { kind: "job.submitted" }),
+    type: "audit",
+    title: "Books",
+  };
+  const picture = (...news: JobEvent[]) =>
+    [submitted, ...news]
+      .map((event, index) => toWire({ ...event, seq: index + 1, at: at(index) }))
+      .reduce(applyToPicture, newPicture("j1"));
+  const frame = (view: JobPicture, height = 40) => renderJob(view, { now: at(9), width: 80, height });
+
+  test("attempts are counted, waits and questions are shown with what answers them", () => {
+    const view = picture(
+      starts("plan-1/draft", "report"),
+      {
+        kind: "step.failed",
+        step: "plan-1/draft",
+        attempt: 1,
+        failure: { code: "model_unavailable", message: "Busy" },
+        retryAt: 9_000,
+      },
+      { kind: "step.started", steps: [{ step: "plan-1/draft", attempt: 2 }] },
+      { kind: "callback.created", step: "approval", callbackId: "cb1", ask: { question: "Go?", schema: {} } },
+    );
+    const text = frame(view).join("\n");
+    expect(text).toContain("Audit: Books");
+    expect(text).toMatch(/plan-1\n +… draft {2}working {2}4\.0 s {2}attempt 2/);
+    expect(text).toMatch(/… report +working/);
+    expect(text).toMatch(/‖ approval +waits/);
+    expect(text).toContain("Asks: Go?\n  convoke answer cb1");
+  });
+
+  test("of more steps than the terminal has rows, those that matter now are shown", () => {
+    const many = Array.from({ length: 200 }, (_, index) => `step-${index}`);
+    const done = many
+      .slice(0, 190)
+      .map((step): JobEvent => ({ kind: "step.completed", step, attempt: 1, result: { json: 1 } }));
+    const lines = frame(picture(starts(...many), ...done), 24);
+    expect(lines.length).toBeLessThanOrEqual(24);
+    expect(lines.join("\n")).toContain("188 more steps");
+    for (const step of many.slice(190)) expect(lines.join("\n")).toContain(`… ${step} `);
+  });
+
+  test("how much longer it goes on is said where it is known", () => {
+    const eta = {
+      seconds_low: 20,
+      seconds: 40,
+      seconds_high: 90,
+      completes_at: "",
+      learned_from: { jobs: 3, same_models: true },
+    };
+    const lines = renderJob(picture(), { now: at(2), width: 80, eta });
+    expect(lines.at(-1)).toBe("  1.0 s  20.0 s to 1 min 30 s to go");
+  });
+
+  test("no line is wider than the terminal, so that a redrawn frame stays in its place", () => {
+    const views_ = views.map((_, index) => councilAfter(index + 1));
+    for (const view of [...views_, picture(starts("x".repeat(90)), starts(`a/${"y".repeat(90)}`))]) {
+      const lines = renderJob(view, { now: at(3), width: 30 });
+      expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(30);
+    }
+  });
+
+  test("what a model wrote cannot steer the terminal, nor what it wrote into JSON", () => {
+    expect(ended({ kind: "job.completed", result: { json: result } })).not.toContain("\u001b");
+    expect(safe("a\u001b[2Jb\u009b1m\u202ec\n\td")).toBe("a[2Jb1mc\n\td");
+    expect(jsonLine({ a: "\u009b2J\u202e\u007f\n" })).toBe('{"a":"\\u009b2J\\u202e\\u007f\\n"}');
+    const evil = picture(starts("a\u001b[2J"), {
+      kind: "callback.created",
+      step: "b",
+      callbackId: "cb1",
+      ask: { question: "\u001b]0;title\u0007", schema: {} },
+    });
+    for (const lines of [frame(evil), jobNews(newPicture("j1"), evil)])
+      expect(lines.join("\n")).not.toMatch(/(?!\n)\p{Cc}/u);
   });
 });
 
@@ -218,7 +297,7 @@ describe("the command", () => {
     );
     const { code, out } = await start(["submit", "haiku", '{"topic":"rain"}']);
     expect(code).toBe(0);
-    expect(out).toContain("job.completed");
+    expect(out).toContain("Haiku: Why is the sky blue?");
     expect(out).toContain('"text": "Rain"');
     expect(await start(["submit", "haiku", "{topic"])).toMatchObject({
       code: 2,
@@ -257,13 +336,13 @@ describe("the command", () => {
     expect(service.requests.join()).not.toContain("cancel");
   });
 
-  test("wrong usage and a key that is not accepted exit 2", async () => {
+  test("wrong usage exits 2, a key that is not accepted 4", async () => {
     expect(await start(["counsel"])).toMatchObject({
       code: 2,
       err: expect.stringContaining("unknown command"),
     });
     expect(await start(["show", "j1", "--key", "wrong"])).toMatchObject({
-      code: 2,
+      code: 4,
       err: "Unknown key (unauthorized)\n",
     });
     expect((await start(["--help"])).code).toBe(0);

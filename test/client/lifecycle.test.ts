@@ -62,7 +62,7 @@ test("the command line pauses and resumes", async () => {
   expect((await client.get(nap)).paused).toBe(true);
   expect((await here.command("resume", nap, "--json")).out).toContain('"paused":false');
   expect(await here.command("pause", "nobody")).toMatchObject({
-    code: 1,
+    code: 3,
     err: expect.stringContaining("not_found"),
   });
 });

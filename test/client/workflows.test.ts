@@ -48,7 +48,7 @@ test("the command line rejects, approves and prints the report, by the workflow'
   });
   await here.api.work();
   expect(await here.command("report", job)).toMatchObject({
-    code: 1,
+    code: 6,
     err: expect.stringContaining("has no report yet: plan_2 is ready for your review"),
   });
   expect((await here.command("approve", job, "--plan", "plan_2", "--json")).out).toContain(
@@ -57,7 +57,7 @@ test("the command line rejects, approves and prints the report, by the workflow'
   await here.api.work();
   expect((await here.command("report", job)).out).toContain("## Conformity at a glance");
   expect(await here.command("reject", job)).toMatchObject({
-    code: 1,
+    code: 6,
     err: expect.stringContaining("plan_2 of workflow"),
   });
 });

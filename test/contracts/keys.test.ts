@@ -103,7 +103,11 @@ inBothWorlds((world, engines) => {
   if (engines)
     test("the command makes a key that works and revokes it", async () => {
       const run = (...args: string[]) =>
-        promisify(execFile)(process.execPath, ["core/keys/command.ts", ...args, "--table", "contracts"]);
+        promisify(execFile)(process.execPath, [
+          "client/cli/main.ts",
+          ...["keys", ...args],
+          ...["--table", "contracts"],
+        ]);
       const { stdout } = await run("create", "--tenant", "acme", "--scopes", "jobs:read,jobs:write");
       const { keys } = world();
       const principal = await keys.check(stdout.trim());
