@@ -5,13 +5,12 @@ import {
   TreatMissingData,
 } from "aws-cdk-lib/aws-cloudwatch";
 import { ServicePrincipal } from "aws-cdk-lib/aws-iam";
-import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import { Topic } from "aws-cdk-lib/aws-sns";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Duration } from "aws-cdk-lib/core";
 import { Construct } from "constructs";
 import { lanes } from "../core/protocol/job.ts";
-import type { Progress } from "./progress.ts";
+import { iteratorAge, type Progress } from "./progress.ts";
 import { title, type WorkQueue } from "./queue.ts";
 import type { Sweeper } from "./sweeper.ts";
 import type { Worker } from "./worker.ts";
@@ -60,7 +59,7 @@ export class Alarms extends Construct {
     });
     this.above(
       "FeedDelay",
-      iteratorAge(progress.fn),
+      iteratorAge(progress.fn, period),
       Duration.minutes(1).toMilliseconds(),
       "The live feed is more than a minute behind the journal",
     );
@@ -91,8 +90,3 @@ export class Alarms extends Construct {
 
 const minute = Duration.minutes(1);
 const period = Duration.minutes(5);
-
-/** How old the last record was when it was read from the stream. */
-function iteratorAge(fn: LambdaFunction): Metric {
-  return fn.metric("IteratorAge", { period, statistic: "max" });
-}

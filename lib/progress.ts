@@ -1,3 +1,4 @@
+import type { Metric } from "aws-cdk-lib/aws-cloudwatch";
 import {
   FilterCriteria,
   FilterRule,
@@ -55,4 +56,9 @@ export class Progress extends Construct {
       onFailure: new SqsDlq(this.failures),
     });
   }
+}
+
+/** How old the last record was when it was read from the stream. */
+export function iteratorAge(fn: LambdaFunction, period: Duration): Metric {
+  return fn.metric("IteratorAge", { period, statistic: "max" });
 }

@@ -4,6 +4,7 @@ import { Alarms } from "./alarms.ts";
 import { Api } from "./api.ts";
 import type { Bundles } from "./bundle.ts";
 import { Console } from "./console.ts";
+import { Dashboard } from "./dashboard.ts";
 import type { Environment } from "./environment.ts";
 import { Journal } from "./journal.ts";
 import { Payloads } from "./payloads.ts";
@@ -67,6 +68,14 @@ export class ConvokeStack extends Stack {
     queue.grantSend(sweeper.fn);
 
     if (environment.production) {
+      const functions = {
+        api: api.fn,
+        worker: worker.fn,
+        progress: progress.fn,
+        sockets: sockets.fn,
+        sweeper: sweeper.fn,
+      };
+      new Dashboard(this, "Dashboard", { functions, queue, journal, progress });
       const alarms = new Alarms(this, "Alarms", { queue, worker, progress, sweeper });
       new CfnOutput(this, "AlarmTopic", { value: alarms.topic.topicArn });
     }

@@ -489,6 +489,19 @@ describe("environments", () => {
     expect([...dev.ofType("AWS::CloudWatch::Alarm"), ...local.ofType("AWS::CloudWatch::Alarm")]).toEqual([]);
   });
 
+  test("production has a dashboard: what waits and for how long, what failed, how far the live feed is behind [A3-14]", () => {
+    const { Properties } = prod.one("AWS::CloudWatch::Dashboard");
+    const body = JSON.stringify(Properties.DashboardBody);
+    const shown = (metric: string) => body.split(`\\"${metric}\\"`).length - 1;
+    // Three lanes, and for dead letters the stream's besides.
+    expect(shown("ApproximateNumberOfMessagesVisible")).toBe(3 + 4);
+    expect(shown("ApproximateAgeOfOldestMessage")).toBe(3);
+    for (const metric of ["Errors", "Throttles", "Duration", "Invocations"]) expect(shown(metric)).toBe(5);
+    expect(shown("IteratorAge")).toBe(1);
+    expect(dev.ofType("AWS::CloudWatch::Dashboard")).toEqual([]);
+    expect(local.ofType("AWS::CloudWatch::Dashboard")).toEqual([]);
+  });
+
   test("two environments in one account never share a name", () => {
     const names = (template: Template): string[] =>
       template.resources
