@@ -12,7 +12,7 @@ const out = join(root, "cdk.out");
 const sources = ["lib", "functions", "core", "jobs", "console", "client", "cdk.json", "package-lock.json"];
 
 /** How many older assemblies stay for runners that still use them. */
-const kept = 4;
+const kept = 8;
 
 /**
  * Synthesizes the CDK app for this machine, or finds that it has been done: the directory is named after the sources'
