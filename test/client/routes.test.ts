@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { type Convoke, convoke } from "../../client/index.ts";
+import type * as z from "zod";
+import { type Convoke, convoke, type JobSummary, type JobView } from "../../client/index.ts";
 import { apiTypes } from "../../client/write-api.ts";
 import type { AnyRoute } from "../../functions/api/route.ts";
 import { routes } from "../../functions/api/routes.ts";
+import type * as schemas from "../../functions/api/schemas.ts";
 
 type Sent = { method: string; url: URL; body: unknown; headers: Headers };
 
@@ -229,4 +231,13 @@ test("the types of the client are those of the service's document: otherwise run
   const words = (text: string) => text.replace(/[\s|();,"]+/g, "");
   const current = words(apiTypes(JSON.parse(read("functions/api/openapi.json"))));
   expect(words(read("client/api.ts")) === current).toBe(true);
+});
+
+test("what the service and its clients both fold is of one shape in the document and in the client", () => {
+  type Agrees<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false;
+  const agrees: {
+    job: Agrees<JobView, z.output<typeof schemas.job>>;
+    summary: Agrees<JobSummary, z.output<typeof schemas.jobPage>["jobs"][number]>;
+  } = { job: true, summary: true };
+  expect(Object.keys(agrees)).toEqual(["job", "summary"]);
 });
