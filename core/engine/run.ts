@@ -276,7 +276,11 @@ export class Run {
   private asked(path: string, kind: Operation["kind"]): Operation {
     const found = this.operations.get(path);
     const useless = found?.inherited && (found.kind !== kind || found.state !== "settled");
-    return found && !useless ? found : this.created(path, kind);
+    if (found && !useless) return found;
+    const operation = this.created(path, kind);
+    // Its outcome may still come, in a later entry, and be what the question said.
+    if (found?.ask) operation.ask = found.ask;
+    return operation;
   }
 
   private created(path: string, kind: Operation["kind"]): Operation {

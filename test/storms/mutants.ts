@@ -218,8 +218,8 @@ export const mutants: Mutant[] = [
   {
     defect: "a gap is not asked for",
     file: "client/feed.ts",
-    find: `this.#asks = Math.min(this.#asks + 1, mostDoublings);
-            this.#ask();`,
+    find: `if (this.#asks % 2 === 1) this.#ask();
+            else void this.#readOnce();`,
     replace: "",
   },
   {

@@ -253,6 +253,7 @@ export class World {
         void sandbox.die();
       }
       this.#sandboxes.clear();
+      this.#records = [];
       this.gateway.cutAll();
       const { model, now, sleep, random, newId, payloads, keys, settings: kept } = this.memory;
       const base = { model, now, sleep, random, newId, payloads, keys, settings: kept };
@@ -647,10 +648,13 @@ export class World {
         : deltasItem(record.job, [record.deltas[0]!, ...record.deltas.slice(1)], time.now(), kept);
     const image = imageOf(item);
     const copies = faults.strikes("record doubled") ? 2 : 1;
+    const ofTable = this.memory;
     for (let copy = 0; copy < copies; copy += 1) {
       const swapped = faults.strikes("record swapped") ? chance.between(0, 800) : 0;
       if (swapped > 0) this.pushFaultAt = time.now();
-      time.after(chance.between(10, 200) + swapped, () => this.#arrive(image));
+      time.after(chance.between(10, 200) + swapped, () => {
+        if (ofTable === this.memory) this.#arrive(image);
+      });
     }
   }
 
@@ -678,6 +682,7 @@ export class World {
   async #pushBatch(batch: DynamoDBRecord[], attempt: number): Promise<void> {
     const { time, chance } = this;
     const pusher = this.#living();
+    const ofTable = this.memory;
     const beganAt = time.now();
     const answer = await Promise.race([
       pusher.handle({ Records: batch } as DynamoDBStreamEvent),
@@ -693,7 +698,8 @@ export class World {
     if (lowest === undefined) return;
     // What cannot be read must not hold up what can.
     if (pusher.sandbox.faultAt < beganAt - 5_000) this.ledger.violated("L4 a record holds up the stream");
-    if (attempt >= 3) return;
+    // Another table has a stream of its own.
+    if (attempt >= 3 || ofTable !== this.memory) return;
     const from = batch.findIndex((record) => record.dynamodb?.SequenceNumber === lowest);
     await time.sleep(chance.between(100, 1_000));
     await this.#pushBatch(batch.slice(Math.max(0, from)), attempt + 1);
