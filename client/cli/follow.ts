@@ -76,6 +76,7 @@ async function followAsFrame(session: Session, jobId: string, after: number): Pr
   let picture = await pictureAt(session, jobId, after);
   let eta: Eta | null = null;
   const draw = () => {
+    if (picture.seq === 0) return;
     const frame = { now: Date.now(), width: widthOf(session), height: terminal.stdout.rows, eta, paint };
     update(renderJob(picture, frame).join("\n"));
   };
