@@ -23,6 +23,7 @@ type View = ComponentType<Shown>;
 type Chunk = () => Promise<{ default: View }>;
 
 const views: Record<string, Chunk> = {
+  audit: () => import("./audit.tsx"),
   council: () => import("./council.tsx"),
   translation: () => import("./translation.tsx"),
   "translation-stability": () => import("./stability.tsx"),

@@ -1,8 +1,7 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { Note, Tabs, toast } from "../ui/parts.tsx";
+import { attempt, Note, Tabs, toast } from "../ui/parts.tsx";
 import { Markdown, Typing } from "../ui/text.tsx";
-import { Moment } from "../ui/time.tsx";
 import type { PartStatus, Writing } from "./work.ts";
 
 /** `openai:gpt-5`: the provider is small print, and left out where names are many. */
@@ -223,16 +222,57 @@ export function CopyButton({ text, what }: { text: string; what: string }) {
   );
 }
 
-export function JobLink({ id, children }: { id: string; children: ComponentChildren }) {
-  return <a href={`/jobs/${id}`}>{children}</a>;
+/** Gives out what the page holds as a file. The address lives only for the click. */
+export function DownloadButton({
+  name,
+  type,
+  content,
+  label = "Download",
+}: {
+  name: string;
+  type: string;
+  content: () => BlobPart | Promise<BlobPart>;
+  label?: string;
+}) {
+  const save = async () => {
+    const url = URL.createObjectURL(new Blob([await content()], { type }));
+    const link = document.createElement("a");
+    Object.assign(link, { href: url, download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  };
+  return (
+    <button
+      type="button"
+      class="button quiet small"
+      onClick={() => void attempt(save)}
+      aria-label={`${label}: ${name}`}
+    >
+      {label}
+    </button>
+  );
 }
 
-/** Until when something is waited for. */
-export function Deadline({ at }: { at: number | undefined }) {
-  if (at === undefined) return null;
+export type Stage = { title: string; status: PartStatus };
+
+/** Where something is that has stages, one after the other. */
+export function Stages({ label, of }: { label: string; of: Stage[] }) {
   return (
-    <span class="small faint">
-      open until <Moment at={at} />
-    </span>
+    <ol class="stages" aria-label={label}>
+      {of.map(({ title, status }) => (
+        <li
+          key={title}
+          class={status}
+          aria-current={status === "running" || status === "waiting" ? "step" : undefined}
+        >
+          {title}
+          <span class="hidden-visually">: {status}</span>
+        </li>
+      ))}
+    </ol>
   );
+}
+
+export function JobLink({ id, children }: { id: string; children: ComponentChildren }) {
+  return <a href={`/jobs/${id}`}>{children}</a>;
 }
