@@ -15,7 +15,8 @@ let first = "";
 addEventListener("keydown", (event) => {
   const at = event.target as HTMLElement;
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-  if (at.closest("input, textarea, select, dialog, [contenteditable]")) return;
+  // A box that is ticked wants the space bar only.
+  if (at.closest("input:not([type=checkbox]), textarea, select, dialog, [contenteditable]")) return;
   const known = shortcuts();
   const found =
     known.find(({ keys }) => keys === `${first} ${event.key}`) ??
