@@ -1,15 +1,137 @@
-import type { Json } from "../../core/protocol/json.ts";
+import { useSignal } from "@preact/signals";
+import { useMemo, useRef } from "preact/hooks";
+import { useLocation } from "preact-iso";
+import type { Question } from "../../client/index.ts";
+import { QuestionForm } from "../job/question.tsx";
+import { ResultOf } from "../job/result.tsx";
+import { useLiveJob } from "../live/live-job.ts";
 import { useResource } from "../live/resource.ts";
 import { client } from "../service.ts";
-import { JsonView } from "../ui/json.tsx";
-import { Page, Problem, Skeleton } from "../ui/parts.tsx";
+import { useShortcuts } from "../ui/keys.ts";
+import { Card, Empty, Page, Problem, Skeleton } from "../ui/parts.tsx";
+import { Moment, now } from "../ui/time.tsx";
 
+/** Everything that waits for a person: one question is open, with what its job has done before it. */
 export default function InboxPage() {
-  const { value, error, reload } = useResource((signal) => client.inbox({ signal }), []);
+  const { query, route } = useLocation();
+  const { value, error, reload } = useResource((signal) => everyQuestion(signal), [], { everyMs: 3_000 });
+  /** Answered here, while the list still has it. */
+  const gone = useSignal<ReadonlySet<string>>(new Set());
+  const questions = value.value?.filter(({ callback_id }) => !gone.value.has(callback_id));
+  const open = questions?.find(({ callback_id }) => callback_id === query.question) ?? questions?.[0];
+  const at = open && questions ? questions.indexOf(open) : -1;
+  const select = (one: Question | undefined) => {
+    if (one) route(`/inbox?question=${encodeURIComponent(one.callback_id)}`, true);
+  };
+  const detail = useRef<HTMLDivElement>(null);
+  const keys = useMemo(
+    () => [
+      { keys: "j", does: "Next question", run: () => select(questions?.[at + 1]) },
+      { keys: "k", does: "Previous question", run: () => select(questions?.[at - 1]) },
+      {
+        keys: "Enter",
+        does: "Answer the question",
+        run: () =>
+          detail.current?.querySelector<HTMLElement>("input, textarea, select, form button")?.focus(),
+      },
+      { keys: "o", does: "Open the question's job", run: () => open && route(`/jobs/${open.job_id}`) },
+    ],
+    [questions?.map(({ callback_id }) => callback_id).join(), at],
+  );
+  useShortcuts(keys);
   return (
-    <Page title="Inbox">
+    <Page
+      title={questions?.length ? `Inbox (${questions.length})` : "Inbox"}
+      heading="Inbox"
+      lead="What jobs wait for from a person. They cost nothing meanwhile."
+    >
       {error.value && <Problem of={error.value} retry={reload} />}
-      {value.value ? <JsonView value={value.value as unknown as Json} /> : <Skeleton />}
+      {!questions ? (
+        !error.value && <Skeleton />
+      ) : questions.length === 0 || !open ? (
+        <Empty>
+          <p>Nobody waits for you.</p>
+          <p class="small">
+            Approvals, questions of dialogues and whatever else a job asks of a person appear here by
+            themselves.
+          </p>
+        </Empty>
+      ) : (
+        <div class="inbox">
+          <ul class="talks" aria-label="Questions">
+            {questions.map((question) => (
+              <li key={question.callback_id}>
+                <a
+                  href={`/inbox?question=${encodeURIComponent(question.callback_id)}`}
+                  aria-current={question === open ? "true" : undefined}
+                >
+                  <span class="clip">{question.question}</span>
+                  <span class="row small faint">
+                    <span>{question.job_type}</span>
+                    <Moment at={question.asked_at} />
+                    {question.deadline && <Deadline at={question.deadline} />}
+                  </span>
+                </a>
+              </li>
+            ))}
+          </ul>
+          <div class="stack" ref={detail}>
+            <Card
+              title={
+                <>
+                  {open.job_title} <span class="faint small">{open.step}</span>
+                </>
+              }
+              actions={
+                <a class="button small" href={`/jobs/${open.job_id}`}>
+                  Job
+                </a>
+              }
+            >
+              <QuestionForm
+                key={open.callback_id}
+                question={open}
+                onAnswered={() => {
+                  gone.value = new Set([...gone.value, open.callback_id]);
+                  reload();
+                }}
+              />
+            </Card>
+            <SoFar key={open.job_id} jobId={open.job_id} />
+          </div>
+        </div>
+      )}
     </Page>
   );
+}
+
+/** Newest jobs first. A page may be empty and still not be the last one. */
+async function everyQuestion(signal: AbortSignal): Promise<Question[]> {
+  const all: Question[] = [];
+  let cursor: string | null | undefined;
+  do {
+    const page = await client.inbox({ limit: 100, ...(cursor ? { cursor } : {}), signal });
+    all.push(...page.questions);
+    cursor = page.next_cursor;
+  } while (cursor && all.length < 300);
+  return all;
+}
+
+const soonMs = 3_600_000;
+
+function Deadline({ at }: { at: string }) {
+  const isSoon = Date.parse(at) - now.value < soonMs;
+  return (
+    <span class={isSoon ? "status waiting" : ""}>
+      due <Moment at={at} />
+    </span>
+  );
+}
+
+/** What a decision goes by: the plan, the dialogue, or whatever else the job has made so far. */
+function SoFar({ jobId }: { jobId: string }) {
+  const live = useLiveJob(jobId);
+  const scene = live.scene.value;
+  if (live.error.value) return <Problem of={live.error.value} />;
+  return scene ? <ResultOf live={live} scene={scene} /> : <Skeleton lines={6} />;
 }

@@ -8,12 +8,11 @@ import { ForkDialog } from "../job/fork.tsx";
 import { Lead, Notes, ProgressCard, Relations } from "../job/head.tsx";
 import { Journal } from "../job/journal.tsx";
 import { Replay } from "../job/replay.tsx";
+import { ResultOf, useInput } from "../job/result.tsx";
 import { Steps } from "../job/steps.tsx";
 import { Waiting } from "../job/waiting.tsx";
 import { type LiveJob, useLiveJob } from "../live/live-job.ts";
-import { type Scene, sceneAt } from "../live/story.ts";
-import { useValue } from "../live/value.ts";
-import { ResultView } from "../results/index.tsx";
+import { sceneAt } from "../live/story.ts";
 import { JsonView } from "../ui/json.tsx";
 import { Card, Page, Problem, Skeleton, Tabs } from "../ui/parts.tsx";
 import { Status } from "../ui/status.tsx";
@@ -91,7 +90,7 @@ function OneJob({ jobId }: { jobId: string }) {
           ]}
         />
         <div role="tabpanel" aria-label={tab}>
-          {tab === "result" && <Result live={live} scene={scene} />}
+          {tab === "result" && <ResultOf live={live} scene={scene} />}
           {tab === "steps" && (
             <Card bare>
               <div class="card-body">
@@ -127,22 +126,10 @@ function Counted({ name, count }: { name: string; count: number }) {
   );
 }
 
-function Result({ live, scene }: { live: LiveJob; scene: Scene }) {
-  const input = useInput(live);
-  const { resultSeq } = scene.job;
-  const result = useValue(live.jobId, resultSeq === undefined ? undefined : live.events[resultSeq - 1]);
-  if (result.error) return <Problem of={result.error} retry={result.retry} />;
-  return <ResultView live={live} scene={scene} input={input.value} result={result.value} />;
-}
-
 function Input({ live }: { live: LiveJob }) {
   const { value, error, retry } = useInput(live);
   if (error) return <Problem of={error} retry={retry} />;
   return <Card>{value === undefined ? <Skeleton /> : <JsonView value={value} open={4} />}</Card>;
-}
-
-function useInput(live: LiveJob) {
-  return useValue(live.jobId, live.events[0]);
 }
 
 function Fork({ live, at, onClose }: { live: LiveJob; at: number | undefined; onClose: () => void }) {
