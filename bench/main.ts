@@ -20,6 +20,7 @@ const scripts = [
   "polling",
   "approvals",
   "sweep",
+  "client",
 ];
 
 const usage = `npm run bench -- [options]
