@@ -145,7 +145,7 @@ function Filters({
         onChange={({ currentTarget }) => change({ type: currentTarget.value })}
       >
         <option value="">Any type</option>
-        {[...new Set([...(filter.type ? [filter.type] : []), ...types.map(({ type }) => type), "batch"])].map(
+        {[...new Set([...(filter.type ? [filter.type] : []), ...types.map(({ type }) => type)])].map(
           (type) => (
             <option key={type} value={type}>
               {type}

@@ -1,15 +1,207 @@
-import type { Json } from "../../core/protocol/json.ts";
-import { useResource } from "../live/resource.ts";
+import { useSignal } from "@preact/signals";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useLocation, useRoute } from "preact-iso";
+import type { ConvokeError, JobType, JobView, SubmitOptions } from "../../client/index.ts";
+import type { Json, JsonObject } from "../../core/protocol/json.ts";
+import { manner } from "../jobs/manner.ts";
+import { asProblem, useResource } from "../live/resource.ts";
 import { client } from "../service.ts";
-import { JsonView } from "../ui/json.tsx";
-import { Page, Problem, Skeleton } from "../ui/parts.tsx";
+import { Card, Empty, Page, Problem, Skeleton, toast } from "../ui/parts.tsx";
+import { blank, faultsIn, type Schema } from "../ui/schema.ts";
+import { SchemaForm } from "../ui/schema-form.tsx";
 
 export default function NewJobPage() {
-  const { value, error, reload } = useResource((signal) => client.list({ limit: 1, signal }), []);
+  const { params, query } = useRoute();
+  const { from } = query;
+  const types = useResource((signal) => client.jobTypes({ signal }), []);
+  const like = useResource(async (signal) => (from ? await client.get(from, { signal }) : undefined), [from]);
+  const problem = types.error.value ?? like.error.value;
+  const known = types.value.value;
+  const jobType = known?.find(({ type }) => type === params.type);
+  const isReady = known && !(from && like.value.value?.id !== from);
   return (
-    <Page title="New job">
-      {error.value && <Problem of={error.value} retry={reload} />}
-      {value.value ? <JsonView value={value.value as unknown as Json} /> : <Skeleton />}
+    <Page
+      title={params.type ? `New ${params.type} job` : "New job"}
+      lead={jobType?.summary ?? (params.type ? undefined : "What is to be done?")}
+      actions={
+        params.type && (
+          <a class="button" href="/new">
+            All kinds of jobs
+          </a>
+        )
+      }
+    >
+      {problem && <Problem of={problem} retry={types.reload} />}
+      {!isReady && !problem && <Skeleton lines={8} />}
+      {isReady && !params.type && <JobTypes types={known} />}
+      {isReady && params.type && !jobType && (
+        <Empty>
+          <p>This deployment knows no job type “{params.type}”.</p>
+        </Empty>
+      )}
+      {isReady && jobType && (
+        <NewJob
+          key={`${jobType.type} ${from}`}
+          jobType={jobType}
+          like={from ? like.value.value : undefined}
+        />
+      )}
     </Page>
   );
+}
+
+function JobTypes({ types }: { types: JobType[] }) {
+  return (
+    <ul class="type-cards">
+      {types.map(({ type, summary, conversational }) => (
+        <li key={type}>
+          <a class="card type-card" href={`/new/${type}`}>
+            <span class="row">
+              <strong>{type}</strong>
+              {conversational && <span class="tag">conversations</span>}
+            </span>
+            <span class="soft">{summary}</span>
+          </a>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** @param like - the job that this one is to be like. */
+function NewJob({ jobType, like }: { jobType: JobType; like: JobView | undefined }) {
+  const { route } = useLocation();
+  const schema = jobType.input_schema as Schema;
+  const empty = blank(schema, schema);
+  const input = useSignal<Json | undefined>(like ? like.input_data : empty);
+  const options = useSignal<Json | undefined>(like ? mannerOf(like) : {});
+  const problem = useSignal<ConvokeError | undefined>(undefined);
+  const busy = useSignal(false);
+  const form = useRef<HTMLFormElement>(null);
+  const keyOf = useMemo(() => idempotencyKeys(), []);
+
+  useEffect(() => {
+    if (problem.value) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
+  }, [problem.value]);
+
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault();
+    if (busy.value) return;
+    busy.value = true;
+    try {
+      const idempotencyKey = keyOf([input.value, options.value]);
+      const more = options.value as SubmitOptions;
+      const { job_id, deduplicated, cached } = await client.submit(jobType.type, input.value ?? {}, {
+        ...more,
+        idempotencyKey,
+      });
+      if (cached) toast("A job with the same input has completed before: here it is");
+      else if (deduplicated) toast("A job with the same content is there already: here it is");
+      route(`/jobs/${job_id}`);
+    } catch (reason) {
+      problem.value = asProblem(reason);
+    }
+    busy.value = false;
+  };
+
+  const faults = problem.value?.details;
+  const request = { type: jobType.type, input: input.value ?? {}, ...(options.value as JsonObject) };
+  return (
+    <form
+      ref={form}
+      class="stack form"
+      onSubmit={submit}
+      onKeyDown={(event) => {
+        if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.current?.requestSubmit();
+      }}
+    >
+      {problem.value && <Problem of={problem.value} />}
+      {like?.input_ref && <p class="soft">The input of the job before is too large to be shown here.</p>}
+      <Card
+        title="Input"
+        actions={
+          <>
+            <button type="button" class="button small" onClick={() => (input.value = jobType.example)}>
+              Fill with example
+            </button>
+            <button type="button" class="button small quiet" onClick={() => (input.value = empty)}>
+              Clear
+            </button>
+          </>
+        }
+      >
+        <SchemaForm
+          schema={schema}
+          value={input.value}
+          onChange={(value) => (input.value = value)}
+          errors={faultsIn(faults, "input")}
+          example={jobType.example}
+        />
+      </Card>
+      <details class="card fold" open={hasMore(options.value)}>
+        <summary>Title, priority, time, budget …</summary>
+        <div class="card-body">
+          <SchemaForm
+            schema={manner}
+            value={options.value}
+            onChange={(value) => (options.value = value ?? {})}
+            errors={faultsIn(faults, "")}
+            example={mannerFirst}
+          />
+        </div>
+      </details>
+      <details class="card fold">
+        <summary>The same from a terminal</summary>
+        <pre class="code">{curl(request)}</pre>
+      </details>
+      <div class="row">
+        <button type="submit" class="button primary" disabled={busy.value}>
+          Submit job
+        </button>
+        <span class="faint small">
+          <kbd>Ctrl</kbd> <kbd>Enter</kbd>
+        </span>
+      </div>
+    </form>
+  );
+}
+
+/** These come first: the rest is for those who look for it. */
+const mannerFirst: Json = { title: "", priority: "", tags: [], run_at: "", budget: {} };
+
+function hasMore(options: Json | undefined): boolean {
+  return Object.keys((options ?? {}) as JsonObject).length > 0;
+}
+
+/** Of the job before: what is still true of one that does the same. */
+function mannerOf({ title, priority, tags, budget }: JobView): JsonObject {
+  return {
+    ...(title ? { title } : {}),
+    ...(priority === "normal" ? {} : { priority }),
+    ...(tags.length > 0 ? { tags } : {}),
+    ...(budget ? { budget: budget as JsonObject } : {}),
+  };
+}
+
+/** One key for the same content: a click too many, or an answer that got lost, makes no second job. */
+function idempotencyKeys(): (content: unknown) => string {
+  let known = { content: "", key: "" };
+  return (content) => {
+    const written = JSON.stringify(content);
+    if (written !== known.content) {
+      const bytes = crypto.getRandomValues(new Uint8Array(16));
+      known = {
+        content: written,
+        key: Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(""),
+      };
+    }
+    return known.key;
+  };
+}
+
+function curl(request: JsonObject): string {
+  const body = JSON.stringify(request, null, 2).replaceAll("'", `'\\''`);
+  return `curl ${location.origin}/api/jobs \\
+  -H "authorization: Bearer $KEY" -H "content-type: application/json" \\
+  -d '${body}'`;
 }

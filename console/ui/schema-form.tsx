@@ -81,7 +81,7 @@ function SchemaField(props: FieldProps) {
   const schema = resolved(props.schema, props.about.root);
   const shape = shapeOf(schema, props.about.root, props.name);
   const title = typeof schema.title === "string" ? schema.title : labelOf(props.name);
-  const hint = typeof schema.description === "string" ? schema.description : undefined;
+  const hint = typeof schema.description === "string" ? schema.description.replaceAll("`", "") : undefined;
   const [exampleOfSchema] = Array.isArray(schema.examples) ? schema.examples : [schema.example];
   const all: PartProps = {
     ...props,
@@ -99,6 +99,8 @@ function SchemaField(props: FieldProps) {
       return null;
     case "text":
       return <TextField {...all} long={shape.long} />;
+    case "moment":
+      return <MomentField {...all} />;
     case "number":
       return <NumberField {...all} whole={shape.whole} />;
     case "choice":
@@ -175,6 +177,32 @@ function TextField({
       }
     </Field>
   );
+}
+
+/** Written as a time of this place, sent as one of all places. */
+function MomentField({ title, hint, problem, value, onChange, required }: PartProps) {
+  return (
+    <Field label={<Label title={title} required={required} />} hint={hint} problem={problem}>
+      {(attributes) => (
+        <input
+          {...attributes}
+          class="input short"
+          type="datetime-local"
+          value={typeof value === "string" ? localTime(new Date(value)) : ""}
+          required={required}
+          onChange={({ currentTarget: { value: written } }) =>
+            onChange(written === "" ? undefined : new Date(written).toISOString())
+          }
+        />
+      )}
+    </Field>
+  );
+}
+
+function localTime(at: Date): string {
+  if (Number.isNaN(at.getTime())) return "";
+  const shifted = new Date(at.getTime() - at.getTimezoneOffset() * 60_000);
+  return shifted.toISOString().slice(0, 16);
 }
 
 function limit<Name extends string>(name: Name, value: Json | undefined): { [name in Name]?: number } {
@@ -627,12 +655,12 @@ function Group({
         <Label title={title} required={required} />
       </legend>
       <div class="field stack tight">
-        {children}
         {hint && (
           <span class="hint" id={`${id}-hint`}>
             {hint}
           </span>
         )}
+        {children}
         {problem && (
           <span class="problem" id={`${id}-problem`}>
             {problem}

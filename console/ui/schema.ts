@@ -6,6 +6,7 @@ export type Schema = JsonObject;
 /** What a person is shown for a part of a schema. */
 export type Shape = (
   | { kind: "text"; long: boolean }
+  | { kind: "moment" }
   | { kind: "number"; whole: boolean }
   | { kind: "choice"; options: Option[] }
   | { kind: "choices"; options: Option[] }
@@ -60,7 +61,9 @@ type BareShape = Shape extends infer S ? (S extends Shape ? Omit<S, "nullable"> 
 function shapeOfType(type: string | undefined, schema: Schema, root: Schema, name: string): BareShape {
   switch (type) {
     case "string":
-      return { kind: "text", long: isLong(schema, name) };
+      return schema.format === "date-time"
+        ? { kind: "moment" }
+        : { kind: "text", long: isLong(schema, name) };
     case "number":
     case "integer":
       return { kind: "number", whole: type === "integer" };
@@ -208,12 +211,13 @@ export function labelOf(name: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** The faults that the service has found under a part of the request, by their place in that part. */
+/** The faults that the service has found under a part of the request (or in all of it, ""), by their place there. */
 export function faultsIn(details: Json | undefined, under: string): Record<string, string> {
   const list = isObject(details) && Array.isArray(details.errors) ? details.errors : [];
   const faults = list.flatMap((error) => {
     if (!isObject(error) || typeof error.field !== "string") return [];
     const { field, message } = error;
+    if (under === "") return [[field, String(message)] as const];
     if (field === under) return [["", String(message)] as const];
     return field.startsWith(`${under}.`) ? [[field.slice(under.length + 1), String(message)] as const] : [];
   });
