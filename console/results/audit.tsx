@@ -192,7 +192,7 @@ function PlanParts({ of: { plan } }: { of: PlanView }) {
           <Points of={plan.success_criteria} />
         </Labelled>
       </div>
-      <p class="small soft">About {plan.estimated_duration}</p>
+      <p class="small soft">Estimated duration: {plan.estimated_duration}</p>
     </div>
   );
 }

@@ -25,6 +25,8 @@ type Chunk = () => Promise<{ default: View }>;
 const views: Record<string, Chunk> = {
   audit: () => import("./audit.tsx"),
   council: () => import("./council.tsx"),
+  generation: () => import("./generation.tsx"),
+  maieutic: () => import("./maieutic.tsx"),
   translation: () => import("./translation.tsx"),
   "translation-stability": () => import("./stability.tsx"),
   projection: () => import("./projection.tsx"),
