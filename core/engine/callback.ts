@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import * as z from "zod";
+import { readerOf } from "../json-schema.ts";
 import { store } from "../payloads/payloads.ts";
 import { Conflict, Forbidden, NotFound } from "../protocol/error.ts";
 import { type Recorded, recorded } from "../protocol/event.ts";
@@ -20,7 +20,7 @@ import { currentJob } from "./job-reading.ts";
 import { parse } from "./parse.ts";
 import { asHeadHas, type SignalServices, signalTo } from "./signal.ts";
 
-export type CallbackServices = SignalServices & Pick<Services, "payloads" | "settings">;
+export type CallbackServices = SignalServices & Pick<Services, "payloads">;
 
 /** `usage`: what a child has consumed on the way to it. */
 export type Answer = ({ result: Json } | { failure: Failure }) & { usage?: Usage };
@@ -120,7 +120,7 @@ function check(ask: Ask, answer: Answer, by: string): void {
     throw new Forbidden("This question is for somebody else to answer");
   if ("failure" in answer) return;
   const { result } = answer;
-  parse(z.fromJSONSchema(ask.schema as Parameters<typeof z.fromJSONSchema>[0]), result, ["result"]);
+  parse(readerOf(ask.schema), result, ["result"]);
 }
 
 type Told = { result?: Stored; failure?: Failure; usage?: Usage };

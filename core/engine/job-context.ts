@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { readerOf } from "../json-schema.ts";
 import { StepFailed } from "../protocol/error.ts";
 import type { Json, JsonObject } from "../protocol/json.ts";
 import { serializable } from "./attempt.ts";
@@ -152,7 +153,7 @@ export function jobContext(run: Run, scope: string): JobContext {
     const form = schema instanceof z.ZodType ? schema : undefined;
     const jsonSchema = form ? z.toJSONSchema(form, { io: "input", unrepresentable: "any" }) : schema;
     // One that nobody could answer is better known now.
-    z.fromJSONSchema(jsonSchema as Parameters<typeof z.fromJSONSchema>[0]);
+    readerOf(jsonSchema as JsonObject);
     const asked = {
       question,
       schema: jsonSchema as JsonObject,

@@ -11,13 +11,13 @@ function upToDate(head: JobRecord, entries: Entry[]): JobRecord {
   return entries.filter((entry) => entry.seq > head.seq).reduce<JobRecord>(applyEntry, head);
 }
 
-/** The job as its journal has it at this moment. */
+/** The job as its journal has it at this moment. Only a worker writes entries without HEAD, and its claim says that it runs. */
 export async function currentJob(
   { journal }: Pick<Services, "journal">,
   key: JobKey,
 ): Promise<JobRecord | undefined> {
   const head = await journal.head(key);
-  if (!head || isTerminal(head.status)) return head;
+  if (head?.status !== "running") return head;
   const reading = await journal.read(key, head.seq);
   return upToDate(reading.head ?? head, reading.entries);
 }

@@ -5,7 +5,10 @@ import { append } from "./append.ts";
 import { currentJob } from "./job-reading.ts";
 import { wake } from "./wake.ts";
 
-export type SignalServices = Pick<Services, "journal" | "queue" | "now" | "newId" | "random" | "sleep">;
+export type SignalServices = Pick<
+  Services,
+  "journal" | "queue" | "settings" | "now" | "newId" | "random" | "sleep"
+>;
 
 export type Signalled =
   /** Recorded, in `entry` or by an earlier call. `woken` is false when the queue was silent: the sweeper will send the job. */
@@ -45,7 +48,11 @@ export async function signalTo(
       return {
         events: [event],
         along: async (next) => ({
-          head: { ...(await asHeadHas(services, known, next)), due: services.now() },
+          // The message is on its way, so a sweeper need not send another at once.
+          head: {
+            ...(await asHeadHas(services, known, next)),
+            due: services.now() + services.settings.submitDueMs,
+          },
         }),
       };
     },

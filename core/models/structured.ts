@@ -1,4 +1,4 @@
-import * as z from "zod";
+import { readerOf } from "../json-schema.ts";
 import type { Json, JsonObject } from "../protocol/json.ts";
 
 /** Finds in a text the object that the schema describes. Answers undefined when there is none that fits. */
@@ -10,7 +10,7 @@ export type ObjectFinder = (text: string) => Json | undefined;
  * @throws when the schema itself cannot be used
  */
 export function objectFinder(schema: JsonObject): ObjectFinder {
-  const shape = z.fromJSONSchema(schema);
+  const shape = readerOf(schema);
   return (text) => {
     const block = text.split("```", 2)[1]?.replace(/^json/, "");
     const braces = text.slice(text.indexOf("{"), text.lastIndexOf("}") + 1);

@@ -650,8 +650,10 @@ describe("progress", () => {
     expect(await hops()).toBe(before);
 
     await audit.decide(approve);
-    // The message about the decision gets lost.
+    // The message about the decision gets lost, and after a while that is noticed.
     audit.services.queue.receive();
+    const { now, settings } = audit.services;
+    audit.services.now = () => now() + settings.submitDueMs;
     await audit.post(`${audit.path}/progress`);
     await audit.work();
     expect((await audit.live()).status).toBe("completed");
