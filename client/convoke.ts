@@ -28,6 +28,11 @@ export type WatchOptions = {
   /** The number of the last event that is known already. */
   after?: number;
   signal?: AbortSignal;
+  /**
+   * After so long a silence of the service the watch ends with the code `unreachable`; without it, it goes on until
+   * there is an answer, or the signal is aborted. More than 30 seconds: so long may a healthy service say nothing.
+   */
+  giveUpMs?: number;
 };
 
 export type Convoke = ReturnType<typeof routes> & {
@@ -80,10 +85,10 @@ export function convoke(options: ConvokeOptions): Convoke {
 
   async function* watch(
     jobId: string,
-    { after = 0, deltas = false, signal }: WatchOptions & { deltas?: boolean } = {},
+    { after = 0, deltas = false, signal, giveUpMs }: WatchOptions & { deltas?: boolean } = {},
   ): AsyncGenerator<EventView | DeltaView, void, void> {
     signal?.throwIfAborted();
-    const feed = new Feed({ id: jobId, after, deltas }, { socket, send, times });
+    const feed = new Feed({ id: jobId, after, deltas, giveUpMs }, { socket, send, times });
     const abort = () => feed.failed(signal?.reason);
     signal?.addEventListener("abort", abort, { once: true });
     try {

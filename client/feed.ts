@@ -48,23 +48,29 @@ export class Feed implements Listener {
   /** The service does not let this connection watch one more job. */
   #pollsOnly = false;
   readonly #fetching = new Set<number>();
+  /** Why the last request brought nothing. */
+  #trouble: unknown;
+  #silence: ReturnType<typeof setTimeout> | undefined;
+  readonly #giveUpMs: number | undefined;
   readonly #closing = new AbortController();
   readonly #socket: LiveSocket;
   readonly #send: Send;
   readonly #times: Times;
 
   constructor(
-    job: { id: string; after: number; deltas: boolean },
+    job: { id: string; after: number; deltas: boolean; giveUpMs?: number },
     { socket, send, times }: { socket: LiveSocket; send: Send; times: Times },
   ) {
     this.jobId = job.id;
     this.deltas = job.deltas;
+    this.#giveUpMs = job.giveUpMs;
     this.#after = job.after;
     this.#last = job.after;
     this.#head = job.after;
     this.#socket = socket;
     this.#send = send;
     this.#times = times;
+    this.#heard();
     socket.join(this);
     if (socket.open) this.opened();
     else this.#pollSoon();
@@ -91,6 +97,7 @@ export class Feed implements Listener {
     this.#closing.abort();
     this.#stopPolling();
     clearTimeout(this.#gap);
+    clearTimeout(this.#silence);
   }
 
   opened(): void {
@@ -114,6 +121,7 @@ export class Feed implements Listener {
   }
 
   received(message: SingleMessage): void {
+    if (message.type !== "error") this.#heard();
     switch (message.type) {
       case "progress":
       case "status":
@@ -144,6 +152,16 @@ export class Feed implements Listener {
         message satisfies never;
     }
     this.#mindTheGap();
+  }
+
+  /** Begins to count the silence of the service anew. */
+  #heard(): void {
+    clearTimeout(this.#silence);
+    if (this.#giveUpMs === undefined || this.#closing.signal.aborted) return;
+    this.#silence = setTimeout(() => {
+      const message = `Nothing was heard of job ${this.jobId} for ${this.#giveUpMs! / 1000} seconds`;
+      this.failed(new ConvokeError("unreachable", message, { retryable: true, cause: this.#trouble }));
+    }, this.#giveUpMs);
   }
 
   #refused(code: string, message: string): void {
@@ -257,6 +275,7 @@ export class Feed implements Listener {
         once: true,
       }),
     );
+    this.#heard();
     for (const event of events) this.#add(event);
     // Nobody knows better how much there is, but for what is here already.
     this.#head = Math.max(head, this.#last, ...this.#ahead.keys());
@@ -274,6 +293,7 @@ export class Feed implements Listener {
   /** @returns whether another try may help. */
   #unread(error: unknown): boolean {
     if (this.#closing.signal.aborted) return false;
+    this.#trouble = error;
     const passing = !(error instanceof ConvokeError) || error.retryable || (error.status ?? 500) >= 500;
     if (!passing) this.failed(error);
     return passing;

@@ -14,7 +14,7 @@ export type HttpOptions = {
   /** How often a request is sent in all when the service does not answer or asks for patience. */
   attempts: number;
 } & Pick<Times, "retryMs"> &
-  Partial<Pick<Times, "answerMs" | "transferMs">>;
+  Partial<Pick<Times, "answerMs" | "transferMs" | "longestPatienceMs">>;
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 export type Query = Record<string, string | number | boolean | undefined>;
@@ -45,7 +45,10 @@ export type Put = (
  * carries an idempotency key. So an answer that got lost is asked for again.
  */
 export function http(options: HttpOptions): { send: Send; put: Put } {
-  const { url, key, fetch, attempts, retryMs, answerMs, transferMs } = { ...usualTimes, ...options };
+  const { url, key, fetch, attempts, retryMs, answerMs, transferMs, longestPatienceMs } = {
+    ...usualTimes,
+    ...options,
+  };
   const base = url.replace(/\/+$/, "");
   // No other site's page can make a browser send this header, so the cookie alone opens nothing.
   const identity: Record<string, string> =
@@ -61,7 +64,7 @@ export function http(options: HttpOptions): { send: Send; put: Put } {
         return await ask();
       } catch (error) {
         if (once || attempt >= attempts || !(error instanceof ConvokeError) || !error.retryable) throw error;
-        const asked = error instanceof Patience ? error.retryAfterMs : 0;
+        const asked = error instanceof Patience ? Math.min(error.retryAfterMs, longestPatienceMs) : 0;
         await pause(Math.max(asked, retryMs * 2 ** (attempt - 1) * (0.5 + Math.random())), signal);
       }
     }
@@ -171,8 +174,6 @@ class Patience extends ConvokeError {
   retryAfterMs = 0;
 }
 
-const longestPatienceMs = 20_000;
-
 async function problem(response: Response): Promise<ConvokeError> {
   const { status } = response;
   const read: Json = await response.json().catch(() => ({}));
@@ -188,7 +189,7 @@ async function problem(response: Response): Promise<ConvokeError> {
     details: body,
   });
   const seconds = Number(response.headers.get("retry-after"));
-  if (seconds > 0) error.retryAfterMs = Math.min(seconds * 1000, longestPatienceMs);
+  if (seconds > 0) error.retryAfterMs = seconds * 1000;
   return error;
 }
 

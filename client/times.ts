@@ -11,6 +11,8 @@ export type Times = {
   /** After a failed request, and before the second try to open a socket; longer each time, up to the second figure. */
   retryMs: number;
   longestRetryMs: number;
+  /** Whoever asks for more patience than that is asked again all the same. */
+  longestPatienceMs: number;
   connectMs: number;
   /** So long may an answer take to its last byte, and so long a value or a file. */
   answerMs: number;
@@ -30,6 +32,7 @@ export const usualTimes: Times = {
   pollWaitMs: 20_000,
   retryMs: 500,
   longestRetryMs: 30_000,
+  longestPatienceMs: 20_000,
   connectMs: 10_000,
   answerMs: 60_000,
   transferMs: 10 * 60_000,

@@ -48,6 +48,8 @@ export async function flakyService(seed: number) {
   const happens = (chance: number) => random() < chance;
   const jobs = new Map<string, Job>();
   const tickets = new Set<string>();
+  /** Connections that watch all of their jobs. */
+  const mine = new Set<WebSocket>();
   const requests: string[] = [];
   const messages: ClientMessage[] = [];
   const service = {
@@ -62,6 +64,10 @@ export async function flakyService(seed: number) {
     mute: false,
     faults: noFaults,
     random,
+    /** Answers a request in the service's place, if it returns true. */
+    answerFor: (_path: string, _response: ServerResponse): boolean => false,
+    /** What goes out instead of a frame. */
+    garble: (frame: string): string[] => [frame],
 
     create(jobId: string, faults: Faults = noFaults) {
       jobs.set(jobId, { events: [], watchers: new Map(), faults });
@@ -77,6 +83,7 @@ export async function flakyService(seed: number) {
       job.events.push(...committed);
       const pushed = committed.map((event) => toMessage(jobId, event));
       for (const [socket, { batch }] of job.watchers) push(job, socket, pushed, batch);
+      for (const socket of mine) for (const message of pushed) say(socket, message);
     },
     delta(jobId: string, text: string) {
       for (const [socket, { deltas }] of jobs.get(jobId)!.watchers) {
@@ -100,7 +107,8 @@ export async function flakyService(seed: number) {
   const say = (socket: WebSocket, message: ServerMessage) => {
     // A connection that was muted stays so: it is dead, and nobody has noticed.
     if (service.mute) silent.add(socket);
-    if (!silent.has(socket)) socket.send(JSON.stringify(message));
+    if (silent.has(socket)) return;
+    for (const frame of service.garble(JSON.stringify(message))) socket.send(frame);
   };
 
   function push(job: Job, socket: WebSocket, messages: JobMessage[], batch: boolean) {
@@ -129,6 +137,12 @@ export async function flakyService(seed: number) {
     if ("job_ids" in message) {
       for (const jobId of message.job_ids) jobs.get(jobId)?.watchers.delete(socket);
       return;
+    }
+    if ("scope" in message) {
+      if (message.type === "unwatch") return void mine.delete(socket);
+      if (happens(service.faults.refuse)) return;
+      mine.add(socket);
+      return say(socket, { type: "watching", scope: "mine" });
     }
     if (!("job_id" in message) || message.job_id === undefined) return say(socket, { type: "pong" });
     const { job_id } = message;
@@ -166,6 +180,7 @@ export async function flakyService(seed: number) {
   function request(incoming: IncomingMessage, response: ServerResponse) {
     const url = new URL(incoming.url ?? "", "http://localhost");
     requests.push(`${incoming.method} ${url.pathname}`);
+    if (service.answerFor(url.pathname, response)) return;
     if (incoming.headers.authorization !== `Bearer ${service.key}`) {
       return reply(response, 401, { code: "unauthorized", detail: "Unknown key", request_id: "r1" });
     }
@@ -226,6 +241,7 @@ export async function flakyService(seed: number) {
       opened.on("message", (data) => answer(opened, JSON.parse(String(data))));
       opened.on("close", () => {
         for (const job of jobs.values()) job.watchers.delete(opened);
+        mine.delete(opened);
       });
     });
   });
