@@ -1,7 +1,18 @@
 import DOMPurify from "dompurify";
 import { Marked } from "marked";
 
-const marked = new Marked({ gfm: true, breaks: false });
+/** The few elements that models write because markdown has no word for them. Every other one is shown as it is written. */
+const written = /^<(br|\/?su[bp])\s*\/?>$/i;
+
+const marked = new Marked({
+  gfm: true,
+  breaks: false,
+  renderer: {
+    // The sanitizer would take it out too, but a parser would have seen it by then.
+    html: ({ text }) =>
+      written.test(text.trim()) ? text : text.replaceAll("&", "&amp;").replaceAll("<", "&lt;"),
+  },
+});
 
 // Nothing that loads, embeds, submits or styles: an image alone would tell its server who reads this, and when.
 const allowed = {
