@@ -59,7 +59,7 @@ function Shell() {
         Skip to the content
       </a>
       <aside class="side">
-        <a class="brand" href="/jobs">
+        <a class="brand" href="/jobs" aria-label="Convoke: all jobs">
           <img src="/icon.svg" alt="" width="24" height="24" />
           <span>Convoke</span>
         </a>

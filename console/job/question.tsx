@@ -47,15 +47,28 @@ export function QuestionForm({ question, onAnswered }: { question: Question; onA
   return (
     <div class="stack">
       <p class="plain question">{question.question}</p>
-      {question.deadline && (
-        <p class="small soft">
-          The time is up <Moment at={question.deadline} />
-          {question.default === undefined ? "; then nobody can answer any more." : ", with this answer:"}
-        </p>
-      )}
-      {question.default !== undefined && <JsonView value={question.default} />}
+      <Deadline of={question} />
       {problem.value?.code === "conflict" && <Stands problem={problem.value} onSeen={onAnswered} />}
       {isApproval(question.schema) ? <ApprovalForm {...shown} /> : <AnswerForm {...shown} />}
+    </div>
+  );
+}
+
+/** When the time is up, and what happens then. */
+function Deadline({ of: { deadline, default: usual } }: { of: Question }) {
+  if (!deadline) return null;
+  const isEmpty = isObject(usual) && Object.keys(usual).length === 0;
+  return (
+    <div class="small soft stack tight">
+      <p>
+        The time is up <Moment at={deadline} />.{" "}
+        {usual === undefined
+          ? "After that nobody can answer any more."
+          : isEmpty
+            ? "It then goes on without an answer."
+            : "It then goes on with this answer:"}
+      </p>
+      {usual !== undefined && !isEmpty && <JsonView value={usual} />}
     </div>
   );
 }

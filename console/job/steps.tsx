@@ -172,7 +172,7 @@ function StepDetail({ live, step, isPast }: { live: LiveJob; step: Step; isPast:
 
 function Attempts({ of }: { of: Step }) {
   return (
-    <div class="table-scroll">
+    <section class="table-scroll" tabIndex={0} aria-label="Attempts">
       <table class="table small">
         <thead>
           <tr>
@@ -205,7 +205,7 @@ function Attempts({ of }: { of: Step }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }
 

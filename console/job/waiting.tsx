@@ -6,11 +6,22 @@ import { Moment } from "../ui/time.tsx";
 import { JobLink } from "./head.tsx";
 import { QuestionForm, questionOf } from "./question.tsx";
 
-/** Who waits for what: a person's answer can be given here. */
-export function Waiting({ scene, live }: { scene: Scene; live: boolean }) {
+/**
+ * Who waits for what: a person's answer can be given here.
+ * @param isAnsweredBelow - The job's own view, on the same page, has the form.
+ */
+export function Waiting({
+  scene,
+  live,
+  isAnsweredBelow = false,
+}: {
+  scene: Scene;
+  live: boolean;
+  isAnsweredBelow?: boolean;
+}) {
   const { job } = scene;
   const open = (job.callbacks ?? []).filter(({ decided }) => !decided);
-  const asked = open.filter(({ ask }) => ask);
+  const asked = isAnsweredBelow ? [] : open.filter(({ ask }) => ask);
   const reasons = reasonsOf(scene, open);
   return (
     <>

@@ -52,7 +52,7 @@ function Compared({ lives, scenes }: { lives: Sides<LiveJob>; scenes: Sides<Scen
         <Head job={scenes.right.job} />
       </div>
       <Card title="In numbers" bare>
-        <div class="table-scroll">
+        <section class="table-scroll" tabIndex={0} aria-label="In numbers">
           <table class="table">
             <SidesHead first="" />
             <tbody>
@@ -65,7 +65,7 @@ function Compared({ lives, scenes }: { lives: Sides<LiveJob>; scenes: Sides<Scen
               ))}
             </tbody>
           </table>
-        </div>
+        </section>
       </Card>
       <InputChanges lives={lives} />
       <div class="sides">
@@ -157,7 +157,7 @@ function InputChanges({ lives }: { lives: Sides<LiveJob> }) {
       ) : changes.length === 0 ? (
         <Empty>Both have the same input.</Empty>
       ) : (
-        <div class="table-scroll">
+        <section class="table-scroll" tabIndex={0} aria-label="Changes of the input">
           <table class="table changes">
             <SidesHead first="Field" />
             <tbody>
@@ -176,7 +176,7 @@ function InputChanges({ lives }: { lives: Sides<LiveJob> }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </section>
       )}
     </Card>
   );
@@ -190,7 +190,7 @@ function StepTable({ scenes }: { scenes: Sides<Scene> }) {
   const paths = [...new Set([...byPath.left.keys(), ...byPath.right.keys()])];
   return (
     <Card title="Steps" bare>
-      <div class="table-scroll">
+      <section class="table-scroll" tabIndex={0} aria-label="Steps">
         <table class="table">
           <SidesHead first="Step" />
           <tbody>
@@ -203,7 +203,7 @@ function StepTable({ scenes }: { scenes: Sides<Scene> }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </section>
     </Card>
   );
 }

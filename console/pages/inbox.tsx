@@ -6,9 +6,10 @@ import { QuestionForm } from "../job/question.tsx";
 import { ResultOf } from "../job/result.tsx";
 import { useLiveJob } from "../live/live-job.ts";
 import { useResource } from "../live/resource.ts";
+import { answeredInPlace } from "../results/in-place.ts";
 import { client } from "../service.ts";
 import { useShortcuts } from "../ui/keys.ts";
-import { Card, Empty, Page, Problem, Skeleton } from "../ui/parts.tsx";
+import { Card, Empty, Note, Page, Problem, Skeleton } from "../ui/parts.tsx";
 import { Moment, now } from "../ui/time.tsx";
 
 /** Everything that waits for a person: one question is open, with what its job has done before it. */
@@ -16,12 +17,19 @@ export default function InboxPage() {
   const { query, route } = useLocation();
   const { value, error, reload } = useResource((signal) => everyQuestion(signal), [], { everyMs: 3_000 });
   /** Answered here, while the list still has it. */
-  const gone = useSignal<ReadonlySet<string>>(new Set());
-  const questions = value.value?.filter(({ callback_id }) => !gone.value.has(callback_id));
-  const open = questions?.find(({ callback_id }) => callback_id === query.question) ?? questions?.[0];
-  const at = open && questions ? questions.indexOf(open) : -1;
+  const answered = useSignal<ReadonlySet<string>>(new Set());
+  const questions = value.value?.filter(({ callback_id }) => !answered.value.has(callback_id));
+  // It stays open when somebody else decides: what one is reading or writing must not turn into something else.
+  const held = useRef<Question | undefined>(undefined);
+  const asked = query.question ?? held.current?.callback_id;
+  const found = questions?.find(({ callback_id }) => callback_id === asked);
+  const isKept = held.current?.callback_id === asked && !answered.value.has(asked ?? "");
+  const open = found ?? (isKept ? held.current : undefined) ?? questions?.[0];
+  held.current = open;
+
+  const at = questions?.findIndex(({ callback_id }) => callback_id === open?.callback_id) ?? -1;
   const select = (one: Question | undefined) => {
-    if (one) route(`/inbox?question=${encodeURIComponent(one.callback_id)}`, true);
+    if (one) route(addressOf(one), true);
   };
   const detail = useRef<HTMLDivElement>(null);
   const keys = useMemo(
@@ -36,7 +44,7 @@ export default function InboxPage() {
       },
       { keys: "o", does: "Open the question's job", run: () => open && route(`/jobs/${open.job_id}`) },
     ],
-    [questions?.map(({ callback_id }) => callback_id).join(), at],
+    [questions?.map(({ callback_id }) => callback_id).join(), at, open?.job_id],
   );
   useShortcuts(keys);
   return (
@@ -48,7 +56,7 @@ export default function InboxPage() {
       {error.value && <Problem of={error.value} retry={reload} />}
       {!questions ? (
         !error.value && <Skeleton />
-      ) : questions.length === 0 || !open ? (
+      ) : !open ? (
         <Empty>
           <p>Nobody waits for you.</p>
           <p class="small">
@@ -61,10 +69,7 @@ export default function InboxPage() {
           <ul class="talks" aria-label="Questions">
             {questions.map((question) => (
               <li key={question.callback_id}>
-                <a
-                  href={`/inbox?question=${encodeURIComponent(question.callback_id)}`}
-                  aria-current={question === open ? "true" : undefined}
-                >
+                <a href={addressOf(question)} aria-current={question === open ? "true" : undefined}>
                   <span class="clip">{question.question}</span>
                   <span class="row small faint">
                     <span>{question.job_type}</span>
@@ -74,8 +79,9 @@ export default function InboxPage() {
                 </a>
               </li>
             ))}
+            {questions.length === 0 && <li class="small faint">Nothing else waits.</li>}
           </ul>
-          <div class="stack" ref={detail}>
+          <div class="stack" ref={detail} key={open.callback_id}>
             <Card
               title={
                 <>
@@ -88,20 +94,53 @@ export default function InboxPage() {
                 </a>
               }
             >
-              <QuestionForm
-                key={open.callback_id}
-                question={open}
-                onAnswered={() => {
-                  gone.value = new Set([...gone.value, open.callback_id]);
-                  reload();
-                }}
-              />
+              {found ? (
+                <OpenQuestion
+                  question={open}
+                  onAnswered={() => {
+                    answered.value = new Set([...answered.value, open.callback_id]);
+                    select(questions[at + 1] ?? questions[at - 1]);
+                    reload();
+                  }}
+                />
+              ) : (
+                <div class="stack">
+                  <p class="plain question">{open.question}</p>
+                  <Note status="completed">
+                    <span>This is decided. The first decision stands, and the job has gone on.</span>
+                    {questions[0] && <a href={addressOf(questions[0])}>Next question</a>}
+                  </Note>
+                </div>
+              )}
             </Card>
-            <SoFar key={open.job_id} jobId={open.job_id} />
+            <SoFar jobId={open.job_id} />
           </div>
         </div>
       )}
     </Page>
+  );
+}
+
+function addressOf({ callback_id }: Question): string {
+  return `/inbox?question=${encodeURIComponent(callback_id)}`;
+}
+
+function OpenQuestion({ question, onAnswered }: { question: Question; onAnswered: () => void }) {
+  if (!answeredInPlace.has(question.job_type))
+    return <QuestionForm question={question} onAnswered={onAnswered} />;
+  return (
+    <div class="stack tight">
+      <p class="plain question">{question.question}</p>
+      <p class="small soft">
+        Answer below, beside what it is about.
+        {question.deadline && (
+          <>
+            {" "}
+            The time is up <Moment at={question.deadline} />.
+          </>
+        )}
+      </p>
+    </div>
   );
 }
 

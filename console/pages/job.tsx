@@ -13,6 +13,7 @@ import { Steps } from "../job/steps.tsx";
 import { Waiting } from "../job/waiting.tsx";
 import { type LiveJob, useLiveJob } from "../live/live-job.ts";
 import { sceneAt } from "../live/story.ts";
+import { answeredInPlace } from "../results/in-place.ts";
 import { JsonView } from "../ui/json.tsx";
 import { Card, Page, Problem, Skeleton, Tabs } from "../ui/parts.tsx";
 import { Status } from "../ui/status.tsx";
@@ -70,7 +71,11 @@ function OneJob({ jobId }: { jobId: string }) {
         <Relations scene={scene} />
         <Notes job={scene.job} live={!isPast} />
         <ProgressCard scene={scene} live={!isPast} />
-        <Waiting scene={scene} live={!isPast} />
+        <Waiting
+          scene={scene}
+          live={!isPast}
+          isAnsweredBelow={tab === "result" && answeredInPlace.has(scene.job.type)}
+        />
         <Replay
           at={at}
           events={live.events}
