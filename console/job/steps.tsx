@@ -7,7 +7,7 @@ import type { Scene, Step } from "../live/story.ts";
 import { useValue } from "../live/value.ts";
 import { JsonView } from "../ui/json.tsx";
 import { count, money } from "../ui/numbers.ts";
-import { Empty, Problem, Skeleton } from "../ui/parts.tsx";
+import { Empty, Problem, Skeleton, TableScroll } from "../ui/parts.tsx";
 import { isObject } from "../ui/schema.ts";
 import { Status } from "../ui/status.tsx";
 import { Markdown, Typing } from "../ui/text.tsx";
@@ -172,7 +172,7 @@ function StepDetail({ live, step, isPast }: { live: LiveJob; step: Step; isPast:
 
 function Attempts({ of }: { of: Step }) {
   return (
-    <section class="table-scroll" tabIndex={0} aria-label="Attempts">
+    <TableScroll label="Attempts">
       <table class="table small">
         <thead>
           <tr>
@@ -205,7 +205,7 @@ function Attempts({ of }: { of: Step }) {
           ))}
         </tbody>
       </table>
-    </section>
+    </TableScroll>
   );
 }
 

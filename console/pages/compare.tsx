@@ -7,7 +7,7 @@ import { type LiveJob, useLiveJob } from "../live/live-job.ts";
 import type { Scene, Step } from "../live/story.ts";
 import { JsonView } from "../ui/json.tsx";
 import { count, money } from "../ui/numbers.ts";
-import { Card, Empty, Page, Problem, Skeleton } from "../ui/parts.tsx";
+import { Card, Empty, Page, Problem, Skeleton, TableScroll } from "../ui/parts.tsx";
 import { Bar, Status } from "../ui/status.tsx";
 import { Duration, duration, Moment } from "../ui/time.tsx";
 
@@ -52,7 +52,7 @@ function Compared({ lives, scenes }: { lives: Sides<LiveJob>; scenes: Sides<Scen
         <Head job={scenes.right.job} />
       </div>
       <Card title="In numbers" bare>
-        <section class="table-scroll" tabIndex={0} aria-label="In numbers">
+        <TableScroll label="In numbers">
           <table class="table">
             <SidesHead first="" />
             <tbody>
@@ -65,7 +65,7 @@ function Compared({ lives, scenes }: { lives: Sides<LiveJob>; scenes: Sides<Scen
               ))}
             </tbody>
           </table>
-        </section>
+        </TableScroll>
       </Card>
       <InputChanges lives={lives} />
       <div class="sides">
@@ -157,7 +157,7 @@ function InputChanges({ lives }: { lives: Sides<LiveJob> }) {
       ) : changes.length === 0 ? (
         <Empty>Both have the same input.</Empty>
       ) : (
-        <section class="table-scroll" tabIndex={0} aria-label="Changes of the input">
+        <TableScroll label="Changes of the input">
           <table class="table changes">
             <SidesHead first="Field" />
             <tbody>
@@ -176,7 +176,7 @@ function InputChanges({ lives }: { lives: Sides<LiveJob> }) {
               ))}
             </tbody>
           </table>
-        </section>
+        </TableScroll>
       )}
     </Card>
   );
@@ -190,7 +190,7 @@ function StepTable({ scenes }: { scenes: Sides<Scene> }) {
   const paths = [...new Set([...byPath.left.keys(), ...byPath.right.keys()])];
   return (
     <Card title="Steps" bare>
-      <section class="table-scroll" tabIndex={0} aria-label="Steps">
+      <TableScroll label="Steps">
         <table class="table">
           <SidesHead first="Step" />
           <tbody>
@@ -203,7 +203,7 @@ function StepTable({ scenes }: { scenes: Sides<Scene> }) {
             ))}
           </tbody>
         </table>
-      </section>
+      </TableScroll>
     </Card>
   );
 }

@@ -178,6 +178,16 @@ export function Tabs<Name extends string>({
   );
 }
 
+/** A table that may be wider than its place. */
+export function TableScroll({ label, children }: { label: string; children: ComponentChildren }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: without it a keyboard does not get to see all of it.
+    <section class="table-scroll" aria-label={label} tabIndex={0}>
+      {children}
+    </section>
+  );
+}
+
 /** A dialog of the browser's own: it traps the focus, closes with Escape and gives the focus back. */
 export function Dialog({
   title,
