@@ -21,7 +21,7 @@ import {
 } from "./parts.tsx";
 import type { AuditInput, AuditResult } from "./shapes.ts";
 
-export default function Audit({ jobId, input, result, work }: Shown) {
+export function Audit({ jobId, input, result, work }: Shown) {
   const told = useSignal<{ number: number; approved: boolean } | undefined>(undefined);
   const { enterprise_report_id: reportId = "", selected_norms: norms = [] } = (input ??
     {}) as Partial<AuditInput>;

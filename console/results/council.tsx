@@ -5,7 +5,7 @@ import type { Shown } from "./index.tsx";
 import { CopyButton, Gauge, Marks, ModelName, PartState, SideBySide, Written } from "./parts.tsx";
 import type { CouncilInput, CouncilResult } from "./shapes.ts";
 
-export default function Council({ input, result, work }: Shown) {
+export function Council({ input, result, work }: Shown) {
   const view = councilView(input as CouncilInput | undefined, result as CouncilResult | undefined, work);
   // Who comes for the answer reads it first. Who has watched it come about finds everything where it was.
   const answerFirst = useRef(result !== undefined).current;

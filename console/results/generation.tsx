@@ -22,7 +22,7 @@ import {
 } from "./parts.tsx";
 import type { GenerationInput, GenerationResult } from "./shapes.ts";
 
-export default function Generation({ input, result, work }: Shown) {
+export function Generation({ input, result, work }: Shown) {
   const view = generationView(
     input as GenerationInput | undefined,
     result as GenerationResult | undefined,

@@ -20,17 +20,32 @@ export type Shown = {
 };
 
 type View = ComponentType<Shown>;
-type Chunk = () => Promise<{ default: View }>;
+type Chunk = () => Promise<View>;
 
 const views: Record<string, Chunk> = {
-  audit: () => import("./audit.tsx"),
-  council: () => import("./council.tsx"),
-  generation: () => import("./generation.tsx"),
-  maieutic: () => import("./maieutic.tsx"),
-  translation: () => import("./translation.tsx"),
-  "translation-stability": () => import("./stability.tsx"),
-  projection: () => import("./projection.tsx"),
+  audit: async () => (await import("./audit.tsx")).Audit,
+  batch: async () => (await import("./batch.tsx")).Batch,
+  "call-off": async () => (await import("./operation.tsx")).CallOff,
+  configuration: async () => (await import("./small.tsx")).GeneratedField,
+  council: async () => (await import("./council.tsx")).Council,
+  generation: async () => (await import("./generation.tsx")).Generation,
+  maieutic: async () => (await import("./maieutic.tsx")).Dialogue,
+  notification: async () => (await import("./small.tsx")).Notification,
+  operation: async () => (await import("./operation.tsx")).Operation,
+  projection: async () => (await import("./projection.tsx")).Projection,
+  router: async () => (await import("./small.tsx")).Router,
+  "system-prompt": async () => (await import("./small.tsx")).SystemPrompt,
+  translation: async () => (await import("./translation.tsx")).Translation,
+  "translation-stability": async () => (await import("./stability.tsx")).Stability,
+  video: async () => (await import("./operation.tsx")).Video,
 };
+
+const askers = new Set(["audit", "maieutic"]);
+
+/** The view of this type asks its person itself, at the place that the question is about. */
+export function asksItself(type: string): boolean {
+  return askers.has(type);
+}
 
 /** Input, progress and result of a job as its type wants to be looked at, at any moment of its life. */
 export function ResultView({
@@ -66,8 +81,12 @@ function Loaded({ load, ...shown }: Shown & { load: Chunk }) {
   const lost = useSignal(false);
   useEffect(() => {
     load().then(
-      ({ default: loaded }) => (view.value = loaded),
-      () => (lost.value = true),
+      (loaded) => {
+        view.value = loaded;
+      },
+      () => {
+        lost.value = true;
+      },
     );
   }, [load]);
   const Shape = view.value;

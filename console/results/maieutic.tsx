@@ -11,7 +11,7 @@ import { type DialogueView, depthNames, dialogueView, type TurnView } from "./ma
 import { CopyButton, Facts, Marks, Points, Written } from "./parts.tsx";
 import type { MaieuticInput, MaieuticResult, Suggestion } from "./shapes.ts";
 
-export default function Dialogue({ input, result, work }: Shown) {
+export function Dialogue({ input, result, work }: Shown) {
   const told = useSignal<ReadonlyMap<string, string>>(new Map());
   const view = dialogueView(
     input as MaieuticInput | undefined,

@@ -5,7 +5,7 @@ import { CopyButton, Facts, Marks, ModelName, PartState, SideBySide, Written } f
 import { type PhaseView, projectionView } from "./projection.ts";
 import type { ProjectionInput, ProjectionResult } from "./shapes.ts";
 
-export default function Projection({ input, result, work }: Shown) {
+export function Projection({ input, result, work }: Shown) {
   const view = projectionView(
     input as ProjectionInput | undefined,
     result as ProjectionResult | undefined,

@@ -6,7 +6,7 @@ import { driftInWords, stabilityView } from "./round-trip.ts";
 import { driftStatus, RoundTripParts } from "./round-trip.tsx";
 import type { StabilityInput, StabilityResult } from "./shapes.ts";
 
-export default function Stability({ input, result, work }: Shown) {
+export function Stability({ input, result, work }: Shown) {
   const view = stabilityView(
     input as StabilityInput | undefined,
     result as StabilityResult | undefined,

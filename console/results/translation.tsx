@@ -5,7 +5,7 @@ import { roundTripView } from "./round-trip.ts";
 import { RoundTripParts } from "./round-trip.tsx";
 import type { RoundTrip, TranslationInput } from "./shapes.ts";
 
-export default function Translation({ input, result, work }: Shown) {
+export function Translation({ input, result, work }: Shown) {
   const trip = result as RoundTrip | undefined;
   const { text, source_language, intermediate_language } = (input ?? {}) as Partial<TranslationInput>;
   const view = roundTripView(
