@@ -3,7 +3,17 @@ import { JsonView } from "../ui/json.tsx";
 import { Card, Note } from "../ui/parts.tsx";
 import { Moment } from "../ui/time.tsx";
 import type { Shown } from "./index.tsx";
-import { CopyButton, Facts, Labelled, Marks, ModelName, PartState, Points, Written } from "./parts.tsx";
+import {
+  CopyButton,
+  capital,
+  Facts,
+  Labelled,
+  Marks,
+  ModelName,
+  PartState,
+  Points,
+  Written,
+} from "./parts.tsx";
 import type {
   FieldInput,
   FieldResult,
@@ -34,14 +44,15 @@ export function Router({ input, work }: Shown) {
     >
       <div class="stack">
         <p class="plain">{question}</p>
-        <Facts
-          of={[
-            ["Handed to", choice?.specialist ?? (work?.isOver ? "see the job" : "being chosen")],
-            ["Because", choice?.reason ?? work?.job.progress?.details ?? "–"],
-            ...(choice?.language ? [["Language", choice.language] as [string, string]] : []),
-            ["Choice", <PartState key="choice" of={route?.status ?? "pending"} />],
-          ]}
-        />
+        {choice ? (
+          <p>
+            Handed to <strong>{choice.specialist}</strong>
+            {choice.language && `, through ${capital(choice.language)}`}.{" "}
+            <span class="soft">{choice.reason}</span>
+          </p>
+        ) : (
+          <p class="soft">{work?.job.progress?.details ?? "Who is to work on it is being chosen."}</p>
+        )}
         {route?.status === "failed" && (
           <Note status="waiting">No model could choose, so the message was placed by its words.</Note>
         )}
@@ -58,18 +69,10 @@ export function Notification({ input, result, work }: Shown) {
   return (
     <Card title="Webhook" actions={deliver && <PartState of={deliver.status} />}>
       <div class="stack">
-        <Facts
-          of={[
-            [
-              "Of the end of",
-              <a key="job" href={`/jobs/${jobId}`}>
-                this job
-              </a>,
-            ],
-            ["To", <code key="url">{url}</code>],
-            ["Answer", answer === undefined ? "–" : String(answer)],
-          ]}
-        />
+        <p>
+          Tells <code class="wrap">{url}</code> of the end of <a href={`/jobs/${jobId}`}>this job</a>
+          {answer === undefined ? "." : `, and was answered with ${answer}.`}
+        </p>
         {deliver && (
           <ol class="rows plain-rows">
             {deliver.step.attempts.map(({ attempt, startedAt, endedAt, failure, retryAt }) => (
@@ -80,11 +83,14 @@ export function Notification({ input, result, work }: Shown) {
                   {failure ? "refused" : endedAt ? "delivered" : "on its way"}
                 </span>
                 {failure && <span class="small soft">{failure.message}</span>}
-                {failure && retryAt !== undefined && (
-                  <span class="small faint">
-                    again <Moment at={retryAt} />
-                  </span>
-                )}
+                {failure &&
+                  retryAt !== undefined &&
+                  deliver.status === "retrying" &&
+                  attempt === deliver.step.attempts.length && (
+                    <span class="small faint">
+                      again <Moment at={retryAt} />
+                    </span>
+                  )}
               </li>
             ))}
           </ol>
@@ -112,9 +118,7 @@ export function GeneratedField({ input, result, work }: Shown) {
     >
       <div class="stack">
         {asked.description && <p class="soft">{asked.description}</p>}
-        <div class="room">
-          {value === undefined ? <p class="faint">It is being written.</p> : <FieldValue value={value} />}
-        </div>
+        {value === undefined ? <p class="faint">It is being written.</p> : <FieldValue value={value} />}
         <Facts
           of={[
             ["Kind", asked.field_type ?? "as it was, else text"],
@@ -160,7 +164,7 @@ export function SystemPrompt({ input, result, work }: Shown) {
       <Card title="Parts">
         <div class="columns">
           {Object.entries(parts).map(([name, text]) => (
-            <Labelled key={name} label={name.replaceAll("_", " ")}>
+            <Labelled key={name} label={capital(name.replaceAll("_", " "))}>
               <p class="plain">{text}</p>
             </Labelled>
           ))}
