@@ -104,7 +104,10 @@ export class People {
           }
         : {}),
       ...(faults.strikes("begins later") ? { delaySeconds: chance.between(1, 30) } : {}),
-      ...(faults.strikes("own budget") ? { budget: someBudget(chance) } : {}),
+      // What goes on and on is likely to have a limit.
+      ...(faults.strikes("own budget") || (plan.rounds && chance.of(0.6))
+        ? { budget: someBudget(chance) }
+        : {}),
     };
     const shared = !conversationId && faults.strikes("asked for by others");
     if (shared) this.#wanted.add(plan.question);
@@ -160,7 +163,7 @@ export class People {
     const { chance, faults } = this.#world;
     const work = grow(chance);
     const shape: Shape = faults.strikes("flawed")
-      ? { op: "sequence", n: 100, of: [work, { op: "flawed", n: 101 }, { op: "wait", n: 102, seconds: 1 }] }
+      ? { op: "sequence", n: 100, of: [work, someQuestion(chance, 101), { op: "flawed", n: 102 }, rest(103)] }
       : work;
     return {
       question: chance.of(0.03) ? question.padEnd(20_000, ".") : question,
@@ -324,7 +327,8 @@ export class People {
   /** Once it is calm somebody floods the service, and somebody else wants a little. */
   async flood(): Promise<void> {
     const { chance, faults, time, calmAt, slots } = this.#world;
-    if (!faults.strikes("flooded by others")) return;
+    // Who has no limit may have every worker there is.
+    if (slots.enoughInvocations === Number.POSITIVE_INFINITY || !faults.strikes("flooded by others")) return;
     // By then a deployment is over that began at the last moment.
     await time.sleep(calmAt + 6_000 - time.now());
     const job = async (tenant: Tenant, number: number, ms: Millis) => {
@@ -332,7 +336,7 @@ export class People {
       const question = `flood ${tenant} ${number} canary-${tenant}`;
       await this.#submit(tenant, { type: "storm", input: { question, shape } });
     };
-    const length = chance.between(0, 9);
+    const length = chance.between(0, 7);
     if (length > 0) slots.flooded = true;
     const others = Array.from({ length }, (_, number) => job("globex", number, chance.between(500, 4_000)));
     await time.sleep(chance.between(20, 500));
@@ -612,6 +616,14 @@ export class People {
 function reply(status: number, body: unknown): Response {
   const ok = status < 300;
   return { status, ok, headers: new Headers(), json: async () => structuredClone(body) } as Response;
+}
+
+function someQuestion(chance: Chance, n: number): Shape {
+  return { op: "ask", n, seconds: chance.between(1, 5), default: chance.between(0, 9) };
+}
+
+function rest(n: number): Shape {
+  return { op: "wait", n, seconds: 1 };
 }
 
 function someBudget(chance: Chance): Budget {

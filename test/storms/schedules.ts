@@ -2,6 +2,7 @@ import { derivedId } from "../../core/derived-id.ts";
 import type { Millis } from "../../core/protocol/json.ts";
 import { iso } from "../../core/protocol/wire.ts";
 import type { Overlap } from "../../core/schedules/schedule.ts";
+import type { Ledger, Past } from "./ledger.ts";
 import type { World } from "./world.ts";
 
 /** A schedule that fires whenever the second hand has gone on by so much. */
@@ -35,6 +36,8 @@ export function verifySchedule({ ledger, clocksOff, restores }: World, kept: Kep
     if (committedAt[0]! < (momentOf.get(jobId) ?? 0))
       ledger.violated(`Schedule ${id}: job ${jobId} comes before its moment`);
   }
+  const inTurn = [...jobs].sort((a, b) => momentOf.get(a.jobId)! - momentOf.get(b.jobId)!);
+  for (const [index, past] of inTurn.entries()) verifyOverlap(ledger, overlap, inTurn[index - 1], past);
   for (const moment of moments) {
     const served = jobs.some(({ jobId, committedAt }) => {
       const madeAt = committedAt[0]!;
@@ -44,4 +47,15 @@ export function verifySchedule({ ledger, clocksOff, restores }: World, kept: Kep
     if (!served && !skipped)
       ledger.violated(`Schedule ${id}: its moment ${iso(moment)} has passed without a job`);
   }
+}
+
+/** What becomes of a moment that finds the job of the one before at work. */
+function verifyOverlap(ledger: Ledger, overlap: Overlap, before: Past | undefined, past: Past): void {
+  const endedAt = before?.committedAt.at(-1) ?? 0;
+  const { jobId, events, committedAt } = past;
+  if (overlap === "skip" && committedAt[0]! < endedAt)
+    ledger.violated(`Schedule: job ${jobId} is made though ${before?.jobId} is at work`);
+  const begins = events.findIndex(({ kind }) => kind === "step.started");
+  if (overlap === "queue" && begins >= 0 && committedAt[begins]! < endedAt)
+    ledger.violated(`Schedule: job ${jobId} does not wait for ${before?.jobId}`);
 }

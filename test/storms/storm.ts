@@ -231,6 +231,9 @@ class Schedule {
       const status = state.failure ? `failed: ${state.failure.code}` : state.status;
       this.statuses[status] = (this.statuses[status] ?? 0) + 1;
       this.#verifyBudget(past);
+      const { continuedAs } = state;
+      if (continuedAs !== undefined && !ledger.pasts.has(continuedAs))
+        ledger.violated(`L1 job ${jobId} goes on as a job that does not exist`);
       const read = await memory.journal.read(past, 0);
       if (!isDeepStrictEqual(read.entries, entries)) ledger.violated(`I1 job ${jobId} has changed its past`);
       await this.#world.checkHead(past);
