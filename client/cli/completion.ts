@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { Convoke } from "../convoke.ts";
 import type { Family, Session } from "./command.ts";
-import { flagNames } from "./input-flags.ts";
+import { flagNames, formOf } from "./input-flags.ts";
 
 /** Each asks the program itself what may come next, so a new command needs no new script. */
 const scripts: Record<string, string> = {
@@ -95,7 +95,7 @@ async function following(program: Command, words: string[], session: Session): P
       const isOfType = command.registeredArguments[0]?.name() === "type" && given[0] !== undefined;
       const types = isOfType ? await session.client.jobTypes({ signal }) : [];
       const jobType = types.find(({ type }) => type === given[0]);
-      return fits([...options, ...(jobType ? flagNames(jobType) : [])]);
+      return fits([...options, ...(jobType ? flagNames(formOf(jobType)) : [])]);
     }
     const argument = command.registeredArguments[given.length]?.name();
     return fits((await candidates[argument ?? ""]?.(session.client, signal)) ?? []);

@@ -17,32 +17,45 @@ type Schema = {
   items?: Schema;
 };
 
-/** What a person may write of a job's input: a flag for each field of its schema. */
-type Flags = { jobType: JobType; root: Schema; resolve(schema: Schema): Schema };
+/** An object that a person has to write. */
+export type Form = {
+  /** What it is for, as a sentence begins with it: `A translation`. */
+  name: string;
+  schema: object;
+  /** Where there is more to read. */
+  more: string;
+};
 
-function flagsOf(jobType: JobType): Flags {
-  const document = jobType.input_schema as Schema & { $defs?: Record<string, Schema> };
+export function formOf({ type, input_schema: schema }: JobType): Form {
+  return { name: `A ${type}`, schema, more: `See: convoke submit ${type} --help` };
+}
+
+/** What a person may write: a flag for each field of the schema. */
+type Flags = { form: Form; root: Schema; resolve(schema: Schema): Schema };
+
+function flagsOf(form: Form): Flags {
+  const document = form.schema as Schema & { $defs?: Record<string, Schema> };
   const resolve = (schema: Schema): Schema => {
     const name = schema.$ref?.replace("#/$defs/", "");
     const { $ref: _ref, ...beside } = schema;
     return name === undefined ? schema : { ...resolve(document.$defs?.[name] ?? {}), ...beside };
   };
-  return { jobType, root: resolve(document), resolve };
+  return { form, root: resolve(document), resolve };
 }
 
 /**
- * An input as it is written on the command line: a JSON document, flags that are named like the fields of the schema, or
+ * An object as it is written on the command line: a JSON document, flags that are named like the fields of the schema, or
  * both, in which case the flags come last. A field of an object is `--start.url`; `-` is what stdin has.
  * @param partial - it changes an input that is there already, so nothing is required.
  * @throws InvalidRequest that names the flag.
  */
 export async function inputFrom(
-  jobType: JobType,
+  form: Form,
   words: string[],
   terminal: Terminal,
   { partial = false } = {},
 ): Promise<JsonObject> {
-  const flags = flagsOf(jobType);
+  const flags = flagsOf(form);
   let input: JsonObject = {};
   const rest = [...words];
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
@@ -72,7 +85,7 @@ export async function inputFrom(
   const missing = partial ? [] : (flags.root.required ?? []).filter((name) => input[name] === undefined);
   if (missing.length > 0) {
     const named = missing.map((name) => `--${kebab(name)}`).join(" and ");
-    throw new InvalidRequest(`A ${jobType.type} needs ${named}. ${seeHelp(jobType)}`);
+    throw new InvalidRequest(`${form.name} needs ${named}. ${form.more}`);
   }
   return input;
 }
@@ -91,11 +104,9 @@ function fieldOf(flags: Flags, flag: string): Field {
   if (found) return { ...found, negated: false };
   const positive = flag.startsWith("no-") ? find(flags, flag.slice(3)) : undefined;
   if (positive?.schema.type === "boolean") return { ...positive, negated: true };
-  const { type } = flags.jobType;
-  const known = Object.keys(flags.root.properties ?? {}).map((name) => `--${kebab(name)}`);
-  throw new InvalidRequest(
-    `A ${type} has no --${flag}. It has ${known.join(", ")}. ${seeHelp(flags.jobType)}`,
-  );
+  const { name, more } = flags.form;
+  const known = Object.keys(flags.root.properties ?? {}).map((property) => `--${kebab(property)}`);
+  throw new InvalidRequest(`${name} has no --${flag}. It has ${known.join(", ")}. ${more}`);
 }
 
 function find({ root, resolve }: Flags, flag: string): Omit<Field, "negated"> | undefined {
@@ -176,10 +187,6 @@ function put(input: JsonObject, path: string[], value: Json): void {
   inner[last] = value;
 }
 
-function seeHelp({ type }: JobType): string {
-  return `See: convoke submit ${type} --help`;
-}
-
 function kebab(name: string): string {
   return name.replaceAll("_", "-");
 }
@@ -187,8 +194,8 @@ function kebab(name: string): string {
 // ---- help
 
 /** A row for every flag: how it is written, and what it is for. */
-export function flagRows(jobType: JobType): string[][] {
-  const flags = flagsOf(jobType);
+export function flagRows(form: Form): string[][] {
+  const flags = flagsOf(form);
   const rows: string[][] = [];
   const add = (schema: Schema, prefix: string, isRequired: boolean) => {
     for (const [name, unresolved] of Object.entries(schema.properties ?? {})) {
@@ -240,6 +247,6 @@ function quoted(written: string): string {
 }
 
 /** The fields that a flag may name, for completion. */
-export function flagNames(jobType: JobType): string[] {
-  return flagRows(jobType).map(([flag = ""]) => flag.split(" ")[0]!);
+export function flagNames(form: Form): string[] {
+  return flagRows(form).map(([flag = ""]) => flag.split(" ")[0]!);
 }

@@ -7,7 +7,7 @@ import type { JobSummary, JobType } from "../views.ts";
 import { amount, type Family, given, list, oneOf, readJson, type Session, whole } from "./command.ts";
 import { type Exit, exitOfJob } from "./exit.ts";
 import { begin, follow, type Making, widthOf } from "./follow.ts";
-import { exampleLine, flagRows, inputFrom } from "./input-flags.ts";
+import { exampleLine, flagRows, formOf, inputFrom } from "./input-flags.ts";
 import { rangeOf, renderEnd, spent } from "./job-frame.ts";
 import { columns } from "./text.ts";
 
@@ -268,17 +268,17 @@ export async function inputOf(session: Session, type: string, words: string[]): 
   const [only] = words;
   if (only !== undefined && words.length === 1 && !only.startsWith("--"))
     return readJson(only, session.terminal);
-  return inputFrom(await typeOf(session, type), words, session.terminal);
+  return inputFrom(formOf(await typeOf(session, type)), words, session.terminal);
 }
 
 /** A part of an input, of a job whose other fields are known: none is required. */
 export async function changesOf(session: Session, type: string, words: string[]): Promise<JsonObject> {
-  return inputFrom(await typeOf(session, type), words, session.terminal, { partial: true });
+  return inputFrom(formOf(await typeOf(session, type)), words, session.terminal, { partial: true });
 }
 
 function explain(session: Session, jobType: JobType): undefined {
   const { type, summary } = jobType;
-  const rows = flagRows(jobType);
+  const rows = flagRows(formOf(jobType));
   const wide = Math.max(...rows.map(([flag = ""]) => flag.length)) + 4;
   const fields = rows.flatMap(([flag = "", what = ""]) => {
     const [first = "", ...more] = wrapped(what, Math.max(30, widthOf(session) - wide));

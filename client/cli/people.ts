@@ -1,47 +1,44 @@
-import { InvalidRequest } from "../../core/protocol/error.ts";
-import type { Question } from "../views.ts";
+import { InvalidRequest, NotFound } from "../../core/protocol/error.ts";
+import type { Json } from "../../core/protocol/json.ts";
+import type { Answer, Question } from "../views.ts";
 import { type Family, readJson, type Session } from "./command.ts";
+import { type Form, flagRows, inputFrom } from "./input-flags.ts";
 
 /** What jobs ask of people. */
 export function peopleCommands({ command, act }: Family): void {
   command(
     "inbox",
-    "list what jobs ask of people",
+    "list what jobs ask of people, and how it is answered",
     "convoke inbox",
     "convoke inbox --json | jq -r .callback_id",
   ).action(
     act(async (session: Session) => {
-      const questions: Question[] = [];
-      let cursor: string | undefined;
-      do {
-        const page = await session.client.inbox({ cursor, signal: session.signal });
-        questions.push(...page.questions);
-        cursor = page.next_cursor ?? undefined;
-      } while (cursor);
-      if (session.json) session.table(questions, [], () => []);
-      else for (const question of questions) session.print(asked(question));
+      const open: Question[] = [];
+      for await (const question of questions(session)) open.push(question);
+      if (session.json) session.table(open, [], () => []);
+      else for (const question of open) session.print(asked(question));
       return undefined;
     }),
   );
 
   command(
-    "answer <callback> [json]",
-    "answer what a job waits for, with JSON, with a text, or - for stdin",
-    `convoke answer cb_1 '{"dish": "pie"}'`,
-    "convoke answer cb_1 --text 'Because nobody asked me.'",
-    "convoke answer cb_1 --refuse 'Out of office'",
+    "answer <callback> [answer...]",
+    "answer what a job waits for: with flags named like the fields of its form, with JSON, or - for stdin",
+    "convoke answer 019abc.answer-1 --answer 'Because nobody asked me.'",
+    `convoke answer 019abc.dish '{"dish": "pie"}'`,
+    "convoke answer 019abc.dish --refuse 'Out of office'",
   )
-    .option("--text <text>", "the answer, when it is a text")
+    .usage("<callback> [options] [--<field> <value>...] [<json>]")
     .option("--refuse <why>", "tell the job that it gets no answer")
+    .allowUnknownOption()
     .action(
-      act(async (session: Session, callback: string, written: string | undefined, options: Answering) => {
-        const { text, refuse } = options;
-        if ([written, text, refuse].filter((part) => part !== undefined).length > 1)
-          throw new InvalidRequest("An answer is JSON, a text, or a refusal: one of them");
-        const answer =
-          refuse !== undefined
-            ? { error: { message: refuse } }
-            : { result: text ?? (await readJson(written ?? "null", session.terminal)) };
+      act(async (session: Session, callback: string, words: string[], { refuse }: { refuse?: string }) => {
+        if (refuse !== undefined && words.length > 0)
+          throw new InvalidRequest("Either an answer or a refusal, not both");
+        const answer: Answer =
+          refuse === undefined
+            ? { result: await resultFrom(session, callback, words) }
+            : { error: { message: refuse } };
         const decision = await session.client.answer(callback, answer, { signal: session.signal });
         session.answer(decision, `${decision.job_id} has its answer.`);
         return undefined;
@@ -49,10 +46,36 @@ export function peopleCommands({ command, act }: Family): void {
     );
 }
 
-type Answering = { text?: string; refuse?: string };
+async function* questions({ client, signal }: Session): AsyncGenerator<Question, void, void> {
+  let cursor: string | undefined;
+  do {
+    const page = await client.inbox({ cursor, signal });
+    yield* page.questions;
+    cursor = page.next_cursor ?? undefined;
+  } while (cursor);
+}
 
-function asked({ callback_id, job_title, question, deadline, default: otherwise }: Question): string {
+/** A document on its own is the service's to judge; for flags the question says which fields there are. */
+async function resultFrom(session: Session, callback: string, words: string[]): Promise<Json> {
+  const [only = "null"] = words;
+  if (words.length < 2 && !only.startsWith("--")) return readJson(only, session.terminal);
+  for await (const question of questions(session)) {
+    if (question.callback_id === callback) return inputFrom(formOf(question), words, session.terminal);
+  }
+  throw new NotFound(
+    `Nobody asks for "${callback}" in the inbox; what other systems answer is given as JSON`,
+  );
+}
+
+function formOf({ schema }: Question): Form {
+  return { name: "This answer", schema, more: "See: convoke inbox" };
+}
+
+function asked(question: Question): string {
+  const { callback_id, job_title, deadline, default: otherwise } = question;
   const by = deadline === null ? "" : `, by ${deadline}`;
   const or = otherwise === undefined ? "" : ` (otherwise ${JSON.stringify(otherwise)})`;
-  return `${callback_id}  ${job_title}: ${question}${by}${or}`;
+  const flags = flagRows(formOf(question)).map(([flag]) => flag);
+  const how = flags.length > 0 ? `\n  convoke answer ${callback_id} ${flags.join(" ")}` : "";
+  return `${callback_id}  ${job_title}: ${question.question}${by}${or}${how}`;
 }

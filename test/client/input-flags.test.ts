@@ -2,7 +2,7 @@ import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import type { Terminal } from "../../client/cli/command.ts";
-import { exampleLine, flagNames, flagRows, inputFrom } from "../../client/cli/input-flags.ts";
+import { exampleLine, flagNames, flagRows, formOf, inputFrom } from "../../client/cli/input-flags.ts";
 import type { JobType } from "../../client/index.ts";
 import { jobs } from "../../jobs/index.ts";
 
@@ -20,7 +20,7 @@ function terminal(typed = ""): Terminal {
 }
 
 const read = (type: string, words: string[], typed?: string) =>
-  inputFrom(typeOf(type), words, terminal(typed));
+  inputFrom(formOf(typeOf(type)), words, terminal(typed));
 
 describe("the input of a job as flags", () => {
   test.each<[string, string, string[], unknown]>([
@@ -142,7 +142,7 @@ describe("the input of a job as flags", () => {
 
   test("a change of an input requires nothing", async () => {
     const words = ["--intermediate-language", "german"];
-    expect(await inputFrom(typeOf("translation"), words, terminal(), { partial: true })).toEqual({
+    expect(await inputFrom(formOf(typeOf("translation")), words, terminal(), { partial: true })).toEqual({
       intermediate_language: "german",
     });
   });
@@ -150,9 +150,9 @@ describe("the input of a job as flags", () => {
   test("every field of every type has a flag with what it is for, and every example can be typed", async () => {
     for (const { type, example } of jobs.all) {
       const jobType = typeOf(type);
-      const names = flagNames(jobType);
+      const names = flagNames(formOf(jobType));
       for (const field of Object.keys(example)) expect(names).toContain(`--${field.replaceAll("_", "-")}`);
-      expect(flagRows(jobType).every(([flag]) => flag!.startsWith("--"))).toBe(true);
+      expect(flagRows(formOf(jobType)).every(([flag]) => flag!.startsWith("--"))).toBe(true);
       expect(await read(type, wordsOf(exampleLine(jobType)).slice(3))).toEqual(example);
     }
   });

@@ -59,7 +59,7 @@ function startedDirectory(cloud: TestCloud): string {
 /** `test("...", async ({ cloud, convoke }) => ...)` */
 export const test = withCloud.extend<{ convoke: ConvokeProcess }>({
   convoke: [
-    async ({ cloud }, use) => {
+    async ({ cloud }: { cloud: TestCloud }, use: (convoke: ConvokeProcess) => Promise<void>) => {
       const directory = startedDirectory(cloud);
       await use(convokeIn(directory));
       rmSync(directory, { recursive: true, force: true });
