@@ -1,8 +1,11 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect } from "vitest";
+import { instanceOf } from "../../core/models/mock-schema.ts";
+import type { Json } from "../../core/protocol/json.ts";
 import { test as pageTest } from "../support/browser.ts";
 import { startTestCloud, type TestCloud } from "../support/cloud.ts";
+import { eventually } from "../support/eventually.ts";
 import { says } from "../support/openai-server.ts";
 import { scriptedServer } from "../support/scripted-server.ts";
 import { xssCorpus } from "../support/xss-corpus.ts";
@@ -10,36 +13,51 @@ import { xssCorpus } from "../support/xss-corpus.ts";
 const vectors = Object.values(xssCorpus).flat();
 const img = "<img src=x onerror=alert(1)>";
 
-/** Models that have been taken over: whatever they are asked, they answer with an attack. */
+const roads = Object.values(xssCorpus).map((attacks) => attacks.join("\n\n"));
+
+/** Models that have been taken over: whatever they are asked, they answer with attacks, in the shape that is asked for. */
 const models = await scriptedServer();
 afterAll(() => models.close());
-models.script(async (response, request) => {
-  const { body } = request;
-  const prompt: string = body.messages.at(-1).content;
-  const roads = Object.keys(xssCorpus);
-  const road = roads[Number(/\d+$/.exec(String(body.model))?.[0] ?? 0) % roads.length]!;
-  const text = xssCorpus[road]!.join("\n\n");
-  if (String(body.model) === "broken") {
-    response.writeHead(400, { "content-type": "application/json" });
-    response.end(
-      JSON.stringify({ error: { message: `${img} [x](javascript:alert(1))`, type: img, code: img } }),
-    );
-    return;
+models.script((response, request) => {
+  const { model, messages, response_format: format } = request.body;
+  if (model === "broken") {
+    const error = { message: `${img} [x](javascript:alert(1))`, type: img, code: img };
+    return void response
+      .writeHead(400, { "content-type": "application/json" })
+      .end(JSON.stringify({ error }));
   }
-  if (!body.response_format) {
-    const title = prompt.startsWith("Name the subject");
-    return says(title ? [img] : text.match(/.{1,200}/gs)!, { pauseMs: 5 })(response, request);
-  }
-  const labels = [...new Set([...prompt.matchAll(/label="(Response [A-Z]+)"/g)].map(([, label]) => label!))];
-  const evaluations = labels.map((label) => ({
-    label,
-    strengths: [img, text.slice(0, 500)],
-    weaknesses: [img],
-  }));
-  return says([JSON.stringify({ evaluations, ranking: labels })])(response, request);
+  const prompt: string = messages.at(-1).content;
+  if (prompt.startsWith("Name the subject")) return says([img])(response, request);
+  const words = format
+    ? [
+        JSON.stringify(
+          attacked(
+            instanceOf(format.json_schema.schema, {
+              words: ["x"],
+              random: () => 0.4,
+              best: answersIn(prompt),
+            }),
+          ),
+        ),
+      ]
+    : roads[Number(/\d+$/.exec(model)?.[0] ?? 0) % roads.length]!.match(/.{1,400}/gs)!;
+  return says(words, { pauseMs: 5 })(response, request);
 });
 
-const members = Object.keys(xssCorpus).map((_, index) => `openai:m${index}`);
+/** The answers that a ranking is asked for. */
+function answersIn(prompt: string) {
+  return [...prompt.matchAll(/label="(Response [A-Z]+)"/g)].map(([, label]) => ({ label: label!, text: "" }));
+}
+
+/** A value with an attack for every sentence that is not a name of something. */
+function attacked(value: Json): Json {
+  if (typeof value === "string") return / /.test(value) && !/^Response [A-Z]+$/.test(value) ? img : value;
+  if (Array.isArray(value)) return value.map(attacked);
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, attacked(one)]));
+}
+
+const members = roads.map((_, index) => `openai:m${index}`);
 
 const test = pageTest.extend<{ cloud: TestCloud }>({
   cloud: [
@@ -52,6 +70,7 @@ const test = pageTest.extend<{ cloud: TestCloud }>({
           COUNCIL_MEMBERS: members.join(","),
           COUNCIL_CHAIRMEN: "openai:chair0",
           TITLE_MODEL: "openai:title0",
+          WORK_MODELS: "openai:m0",
         },
       });
       await use(cloud);
@@ -115,3 +134,72 @@ test(`none of ${vectors.length} attacks gets through the console's markdown, und
     }
   }
 });
+
+const hostile = `${img} [x](javascript:alert(1))`;
+
+/** Every kind of job whose words a page shows, asked by somebody who is hostile as well. */
+const asked: [type: string, input: Json][] = [
+  ["council", { question: hostile, criteria: [hostile] }],
+  ["council", { question: hostile, members: ["openai:broken", "openai:broken"], chairman: "openai:broken" }],
+  ["projection", { narrative: hostile }],
+  ["translation", { text: hostile, intermediate_language: "japanese" }],
+  ["maieutic", { narrative: hostile }],
+  ["audit", { enterprise_report_id: hostile, selected_norms: ["ifrs"] }],
+  ["generation", { name: img, description: hostile }],
+];
+
+test("nothing that models or people have written runs, loads or leads anywhere on any page", async ({
+  visitor,
+  cloud,
+}) => {
+  const { open, page } = visitor;
+  const look = async (path: string) => {
+    await page.locator("main h1").first().waitFor();
+    await page.evaluate(() => {
+      for (const details of document.querySelectorAll("details")) details.open = true;
+    });
+    expect(await page.evaluate(strangers), path).toEqual([]);
+  };
+  const shows = async (path: string) => {
+    await open(path);
+    const text = () => page.locator("main").innerText();
+    await expect.poll(text, { timeout: 15_000, message: path }).toContain("alert(1)");
+    await look(path);
+  };
+  const said = await cloud.client.conversations.create({ title: img });
+  await cloud.client.conversations.send(said.id, hostile);
+  const ids: string[] = [];
+  for (const [type, input] of asked) ids.push((await cloud.client.submit(type, input)).job_id);
+
+  // While the words arrive, and when all is said.
+  await shows(`/jobs/${ids[0]}`);
+  await Promise.all(
+    ids.map((id) => eventually(async () => settled.includes((await cloud.client.get(id)).status), 40_000)),
+  );
+  for (const id of ids) {
+    for (const tab of ["result", "input"]) await shows(`/jobs/${id}?tab=${tab}`);
+    for (const tab of ["steps", "journal"]) {
+      await open(`/jobs/${id}?tab=${tab}`);
+      await look(tab);
+    }
+  }
+  for (const path of ["/jobs", "/inbox", `/conversations/${said.id}`, `/compare/${ids[0]}/${ids[1]}`])
+    await shows(path);
+}, 180_000);
+
+const settled = ["waiting", "completed", "failed"];
+
+/** Elements of the page that no markup of ours would make. Runs in the page. */
+function strangers(): string[] {
+  const odd = [...document.querySelectorAll("#app *")].filter(
+    (element) =>
+      /^(script|iframe|object|embed|base|link|meta|style|math|frame|portal)$/.test(element.localName) ||
+      element.getAttributeNames().some((name) => name.startsWith("on")) ||
+      (element instanceof HTMLImageElement && new URL(element.src).origin !== location.origin) ||
+      (element instanceof HTMLAnchorElement &&
+        element.href !== "" &&
+        (!/^https?:$/.test(element.protocol) ||
+          (element.origin !== location.origin && element.rel !== "noopener noreferrer nofollow"))),
+  );
+  return odd.map((element) => element.outerHTML.slice(0, 200));
+}
