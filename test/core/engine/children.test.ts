@@ -205,6 +205,16 @@ describe("a job that goes on as a new one", () => {
     return n;
   };
 
+  test("has what is left, the cost of the last step included", async () => {
+    const run = async (ctx: JobContext, input: Json) => {
+      await ask(ctx);
+      return input === "again" ? ctx.budget().limits : ctx.continueAsNew("again");
+    };
+    const job = engine(jobOf(run), { model });
+    const key = await job.submit(null, { budget: { max_tokens: 250 } });
+    expect(await job.result(await lastOf(job, key))).toEqual({ max_tokens: 150 });
+  });
+
   async function lastOf(job: ReturnType<typeof engine>, key: JobKey): Promise<JobKey> {
     for (let at = key; ; ) {
       await job.toEnd(at);

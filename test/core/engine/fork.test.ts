@@ -15,7 +15,7 @@ import {
 } from "../../../core/protocol/error.ts";
 import { applyEntry, type Entry, type JobEvent } from "../../../core/protocol/event.ts";
 import type { JobKey, JobRecord } from "../../../core/protocol/job.ts";
-import type { Json } from "../../../core/protocol/json.ts";
+import type { Json, JsonObject } from "../../../core/protocol/json.ts";
 import { jobOf } from "../../support/engine.ts";
 import { faultyFields, lifecycle, who } from "../../support/lifecycle.ts";
 
@@ -170,6 +170,48 @@ test("a cancelled job can be retried; one that completed or is alive cannot", as
   expect(await job.toEnd(key)).toMatchObject({ status: "completed", usage: { model_calls: 0 } });
   await expect(job.retry(key)).rejects.toThrow(Conflict);
   await expect(job.retry({ ...key, jobId: "nobody" })).rejects.toThrow(NotFound);
+});
+
+test("what failed as its job was cancelled is tried again, what the job has lived with is not", async () => {
+  let mended = false;
+  const job = paid(
+    jobOf(async (ctx) => {
+      const lived = await ctx
+        .step("lived with", async () => {
+          if (!mended) throw new StepFailed("flawed", "Not yet");
+          return "mended";
+        })
+        .catch(() => "failed");
+      await ctx.step("last", async () => {
+        if (mended) return;
+        await cancel(job.services, source, who.by);
+        throw new StepFailed("flawed", "Not yet");
+      });
+      return lived;
+    }),
+  );
+  const source = await job.make();
+  expect((await job.toEnd(source)).status).toBe("cancelled");
+  expect(await job.kinds(source)).toContain("step.failed");
+  mended = true;
+  const key = await job.retry(source);
+  expect((await job.toEnd(key)).status).toBe("completed");
+  expect(await job.result(key)).toBe("failed");
+});
+
+test("a fork is given the default of a question that nobody had answered", async () => {
+  const question = { question: "How many?", schema: { type: "integer" } as JsonObject };
+  const job = paid(
+    jobOf(async (ctx) => {
+      await ask(ctx, "a");
+      return ctx.ask("many", { ...question, deadline: { minutes: 1 }, default: 7 });
+    }),
+  );
+  const source = await job.make();
+  await job.toEnd(source);
+  const key = await job.fork(source);
+  await job.toEnd(key);
+  expect([await job.result(source), await job.result(key)]).toEqual([7, 7]);
 });
 
 test("a fork beyond the end is refused by name, and nothing is written", async () => {

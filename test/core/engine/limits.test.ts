@@ -103,6 +103,26 @@ describe("a budget", () => {
     expect(ended.hops).toBe(3);
   });
 
+  test("that asks begins nothing in a pass that is one too many", async () => {
+    const job = engine(
+      jobOf(async (ctx) => {
+        for (const n of [1, 2, 3]) {
+          await ctx.wait(`nap ${n}`, { minutes: 1 });
+          await ctx.step(`step ${n}`, async () => n);
+        }
+      }),
+    );
+    const key = await job.submit(null, { budget: { max_hops: 2, on_exceeded: "ask" } });
+    await work(job);
+    for (const _ of [1, 2, 3]) {
+      job.time.advance(61_000);
+      await job.pass(key);
+    }
+    expect(await job.job(key)).toMatchObject({ steps: 1, budgetExceeded: { limit: "max_hops" } });
+    await changeBudget(job.services, key, "ann", { max_hops: null });
+    expect(await job.toEnd(key)).toMatchObject({ status: "completed", steps: 3 });
+  });
+
   test("that asks lets what is in flight come to its end", async () => {
     const ended: string[] = [];
     const job = engine(
