@@ -260,7 +260,7 @@ function ChoiceField({
   const chosen = options.findIndex((option) => option.value === (value ?? undefined));
   const standard = options.find((option) => option.value === schema.default)?.label;
   const unset = standard ? `Default (${standard})` : "Default";
-  const meaning = each[options[chosen]?.label ?? ""];
+  const meaning = each[options[chosen]?.label ?? standard ?? ""];
   const described = [all, meaning].filter(Boolean).join(". ");
   const choose = (index: number) => onChange(options[index]?.value);
   if (options.length > mostSeen) {
