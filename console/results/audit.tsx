@@ -20,6 +20,7 @@ import {
   Written,
 } from "./parts.tsx";
 import type { AuditInput, AuditResult } from "./shapes.ts";
+import { useCameLater } from "./use-work.ts";
 
 export function Audit({ jobId, input, result, work }: Shown) {
   const told = useSignal<{ number: number; approved: boolean } | undefined>(undefined);
@@ -31,7 +32,7 @@ export function Audit({ jobId, input, result, work }: Shown) {
     work,
     work?.isNow ? told.value : undefined,
   );
-  const reportFirst = useRef(result !== undefined).current;
+  const reportFirst = useCameLater({ result, work });
   const waits = work?.isNow && (work.job.status === "pending" || work.job.status === "waiting");
   return (
     <div class="stack">

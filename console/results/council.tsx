@@ -1,14 +1,13 @@
-import { useRef } from "preact/hooks";
 import { Card, Note } from "../ui/parts.tsx";
 import { agreementInWords, type CouncilView, councilView, type RankingView } from "./council.ts";
 import type { Shown } from "./index.tsx";
 import { CopyButton, Gauge, Marks, ModelName, PartState, SideBySide, Written } from "./parts.tsx";
 import type { CouncilInput, CouncilResult } from "./shapes.ts";
+import { useCameLater } from "./use-work.ts";
 
 export function Council({ input, result, work }: Shown) {
   const view = councilView(input as CouncilInput | undefined, result as CouncilResult | undefined, work);
-  // Who comes for the answer reads it first. Who has watched it come about finds everything where it was.
-  const answerFirst = useRef(result !== undefined).current;
+  const answerFirst = useCameLater({ result, work });
   return (
     <div class="stack">
       {view.question && <Question view={view} />}
@@ -92,15 +91,15 @@ function Rankings({ view }: { view: CouncilView }) {
       }
     >
       <div class="stack">
-        {standings && standings.length > 0 && (
+        {standings?.length !== 0 && (
           <div class="gauge-and-rest">
             <Gauge
               label="Agreement"
               value={view.agreement}
-              words={agreementInWords(view.agreement)}
+              words={standings ? agreementInWords(view.agreement) : "to come"}
               status={tone(view.agreement)}
             />
-            <Standings of={standings} among={standings.length} />
+            <Standings of={standings ?? rankings.map(() => undefined)} />
           </div>
         )}
         {view.note && <Note>{view.note}</Note>}
@@ -120,7 +119,10 @@ function Rankings({ view }: { view: CouncilView }) {
   );
 }
 
-function Standings({ of, among }: { of: NonNullable<CouncilView["standings"]>; among: number }) {
+type Standing = NonNullable<CouncilView["standings"]>[number];
+
+/** The places are there before it is known who has which. */
+function Standings({ of }: { of: (Standing | undefined)[] }) {
   return (
     <div class="table-scroll">
       <table class="table">
@@ -134,22 +136,20 @@ function Standings({ of, among }: { of: NonNullable<CouncilView["standings"]>; a
           </tr>
         </thead>
         <tbody>
-          {of.map(({ model, average_rank, votes, rankings_count }, index) => (
-            <tr key={model}>
+          {of.map((standing, index) => (
+            <tr key={standing?.model ?? index}>
               <td class="end">{index + 1}</td>
-              <td>
-                <ModelName name={model} />
-              </td>
+              <td>{standing ? <ModelName name={standing.model} /> : <span class="faint">–</span>}</td>
               <td>
                 <span class="rank number">
-                  {average_rank.toFixed(2)}
+                  {standing?.average_rank.toFixed(2) ?? "–"}
                   <span class="rank-bar">
-                    <span style={{ width: `${share(average_rank, among)}%` }} />
+                    {standing && <span style={{ width: `${share(standing.average_rank, of.length)}%` }} />}
                   </span>
                 </span>
               </td>
-              <td class="end">{votes}</td>
-              <td class="end">{rankings_count}</td>
+              <td class="end">{standing?.votes ?? "–"}</td>
+              <td class="end">{standing?.rankings_count ?? "–"}</td>
             </tr>
           ))}
         </tbody>

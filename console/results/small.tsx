@@ -47,8 +47,10 @@ export function Router({ input, work }: Shown) {
         {choice ? (
           <p>
             Handed to <strong>{choice.specialist}</strong>
-            {choice.language && `, through ${capital(choice.language)}`}.{" "}
-            <span class="soft">{choice.reason}</span>
+            {choice.specialist === "translation" &&
+              choice.language &&
+              `, through ${capital(choice.language)}`}
+            . <span class="soft">{choice.reason}</span>
           </p>
         ) : (
           <p class="soft">{work?.job.progress?.details ?? "Who is to work on it is being chosen."}</p>
