@@ -1,4 +1,4 @@
-import { useSignal } from "@preact/signals";
+import { type ReadonlySignal, useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { isTerminal } from "../../core/protocol/job.ts";
 import { ResultOf } from "../job/result.tsx";
@@ -78,7 +78,7 @@ function Standing({ jobId, scene }: { jobId: string; scene: Scene | undefined })
   );
 }
 
-/** Every text that is being written, each in a window of one size that shows its end. */
+/** Every text that is being written, each in a window that shows its end. All of them take the same room, whatever is there. */
 function Streams({ live, scene }: { live: LiveJob; scene: Scene }) {
   const writing = scene.steps.filter(({ status, kind }) => status === "running" && kind === "step");
   return (
@@ -86,13 +86,16 @@ function Streams({ live, scene }: { live: LiveJob; scene: Scene }) {
       {writing.map(({ path }) => (
         <section key={path} class="stream" aria-label={path}>
           <p class="small faint clip">{path}</p>
-          <div class="window">
-            <Typing text={live.text(path)} />
-          </div>
+          <Arriving text={live.text(path)} />
         </section>
       ))}
     </div>
   );
+}
+
+function Arriving({ text }: { text: ReadonlySignal<string> }) {
+  const isThere = useComputed(() => text.value !== "");
+  return <div class="window">{isThere.value ? <Typing text={text} /> : <p class="faint">at work</p>}</div>;
 }
 
 /** All that a job has done, once somebody wants to know. */

@@ -90,7 +90,7 @@ export function ForkDialog({
               />
               <span class="faint small">1 takes nothing over</span>
             </label>
-            <p class="hint">
+            <p class="small faint">
               What is taken over is not done or paid for again. With another input, take over only what that
               leaves valid.
             </p>

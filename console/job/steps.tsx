@@ -1,4 +1,4 @@
-import { useComputed, useSignal } from "@preact/signals";
+import { type ReadonlySignal, useComputed, useSignal } from "@preact/signals";
 import { isTerminal } from "../../core/protocol/job.ts";
 import type { Json } from "../../core/protocol/json.ts";
 import { axisEnd, type Bar, layOut, type Row } from "../live/gantt.ts";
@@ -209,7 +209,7 @@ function Attempts({ of }: { of: Step }) {
   );
 }
 
-function Arriving({ text }: { text: LiveJob["text"] extends (step: string) => infer T ? T : never }) {
+function Arriving({ text }: { text: ReadonlySignal<string> }) {
   const any = useComputed(() => text.value !== "");
   return any.value ? <Typing text={text} /> : <p class="faint">Nothing has arrived yet.</p>;
 }

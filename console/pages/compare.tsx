@@ -53,7 +53,7 @@ function Compared({ lives, scenes }: { lives: Sides<LiveJob>; scenes: Sides<Scen
       </div>
       <Card title="In numbers" bare>
         <TableScroll label="In numbers">
-          <table class="table">
+          <table class="table sided">
             <SidesHead first="" />
             <tbody>
               {measures.map(({ name, of }) => (
@@ -158,7 +158,7 @@ function InputChanges({ lives }: { lives: Sides<LiveJob> }) {
         <Empty>Both have the same input.</Empty>
       ) : (
         <TableScroll label="Changes of the input">
-          <table class="table changes">
+          <table class="table sided">
             <SidesHead first="Field" />
             <tbody>
               {changes.map(({ path, left, right }) => (
@@ -191,7 +191,7 @@ function StepTable({ scenes }: { scenes: Sides<Scene> }) {
   return (
     <Card title="Steps" bare>
       <TableScroll label="Steps">
-        <table class="table">
+        <table class="table sided">
           <SidesHead first="Step" />
           <tbody>
             {paths.map((path) => (
