@@ -33,7 +33,8 @@ export class LiveSocket {
   #idle: ReturnType<typeof setTimeout> | undefined;
   #probe: ReturnType<typeof setInterval> | undefined;
   #heardSinceProbe = true;
-  #openedAt = 0;
+  /** Runs as long as the connection is fresh: told by a timer, because clocks are set. */
+  #freshness: ReturnType<typeof setTimeout> | undefined;
   readonly #reconnect = () => {
     if (this.#socket && !this.#open) this.#socket.reconnect();
   };
@@ -125,7 +126,7 @@ export class LiveSocket {
   }
 
   close(): void {
-    for (const timer of [this.#renewal, this.#idle, this.#probe]) clearTimeout(timer);
+    for (const timer of [this.#renewal, this.#idle, this.#probe, this.#freshness]) clearTimeout(timer);
     globalThis.removeEventListener?.("online", this.#reconnect);
     const socket = this.#socket;
     this.#socket = undefined;
@@ -154,9 +155,12 @@ export class LiveSocket {
 
   #opened(socket: ReconnectingWebSocket): void {
     this.#open = true;
-    this.#openedAt = performance.now();
     this.#heardSinceProbe = true;
-    const { renewMs, probeMs } = this.#times;
+    const { renewMs, probeMs, gapMs } = this.#times;
+    clearTimeout(this.#freshness);
+    this.#freshness = setTimeout(() => {
+      this.#freshness = undefined;
+    }, gapMs);
     clearTimeout(this.#renewal);
     this.#renewal = setTimeout(() => socket.reconnect(), renewMs * (1 + Math.random() / 12));
     clearInterval(this.#probe);
@@ -190,8 +194,7 @@ export class LiveSocket {
 
   /** The right to watch has ended while the connection was open. With a new ticket there may be a new one. */
   #unauthorised(message: string): void {
-    const isFresh = performance.now() - this.#openedAt < this.#times.gapMs;
-    if (isFresh) this.#fail(new ConvokeError("unauthorized", message));
+    if (this.#freshness !== undefined) this.#fail(new ConvokeError("unauthorized", message));
     else this.#socket?.reconnect();
   }
 
