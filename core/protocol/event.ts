@@ -200,6 +200,7 @@ export function apply(job: JobRecord | undefined, key: JobKey, event: Recorded):
   if ("progress" in event && event.progress) {
     next.progress = event.progress;
     next.progressAt = event.at;
+    if (event.progress.degraded) next.degraded = true;
   }
   const inherited = "inherited" in event && event.inherited;
   if ("usage" in event && event.usage && !inherited) next.usage = addUsage(next.usage, event.usage);

@@ -54,7 +54,7 @@ function p95(times: number[]): number {
   return times.toSorted((a, b) => a - b)[Math.ceil(0.95 * times.length) - 1]!;
 }
 
-test("who clicks approve is answered at once, sees the audit at work, follows it by polling, and finds the report [A4-15] [A4-22] [A4-29] [A4-31] [A4-32] [A4-33] [A4-34] [A4-47] [A4-49] [A4-50] [A4-63]", async () => {
+test("who clicks approve is answered at once, sees the audit at work, follows it by polling, and finds the report [A4-03] [A4-46] [A4-15] [A4-22] [A4-29] [A4-31] [A4-32] [A4-33] [A4-34] [A4-47] [A4-49] [A4-50] [A4-63]", async () => {
   const { id, jobId, path } = await audits.begin();
   const early = await audits.ask("GET", `${path}/report`);
   await audits.planned(id);

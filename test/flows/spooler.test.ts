@@ -196,7 +196,7 @@ test("a conversation hands a message to the video maker, stays usable, and is wo
   });
 });
 
-test("an operation costs nothing until its provider calls back, which it may do without a key, after every worker has died, and again [A1-14] [A1-15] [A1-16] [A1-18] [A1-19]", async () => {
+test("an operation costs nothing until its provider calls back, which it may do without a key, after every worker has died, and again [A1-06] [A1-14] [A1-15] [A1-16] [A1-18] [A1-19]", async () => {
   const { jobId, operation, callbackUrl } = await begin();
   expect(callbackUrl.startsWith(`${cloud.http}/api/callbacks/signed?token=`)).toBe(true);
   for (const pid of cloud.sandboxes("WorkerFunction")) process.kill(pid, "SIGKILL");

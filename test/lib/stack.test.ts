@@ -170,7 +170,7 @@ describe("event sources", () => {
     );
   });
 
-  test("a sweep is due every minute, and one that failed is not repeated", () => {
+  test("a sweep is due every minute, and one that failed is not repeated [A1-22]", () => {
     for (const template of all()) {
       const { ScheduleExpression, Targets } = template.one("AWS::Events::Rule").Properties;
       expect(ScheduleExpression).toBe("rate(1 minute)");

@@ -42,7 +42,7 @@ async function office() {
   return { ...self, get, make };
 }
 
-test("who runs the service sees how long jobs and their steps take, which fail, what they cost, and how long the queues are [A2-86] [A4-74]", async () => {
+test("who runs the service sees how long jobs and their steps take, which fail, what they cost, and how long the queues are [A2-86] [A3-15] [A3-16] [A4-74]", async () => {
   const { get, make, toEnd, services, time } = await office();
   for (const seconds of [10, 20, 30, 400]) await toEnd(await make("letter", { seconds, fails: false }));
   await toEnd(await make("letter", { seconds: 1, fails: true }));

@@ -472,6 +472,45 @@ describe("the live status", () => {
     expect(live.status_message).toContain("timed out after 3 cycles");
   });
 
+  test("has failed after fifteen cycles without an end, and names the limit [A4-14] [A4-17] [A4-54] [A4-56] [A4-59]", async () => {
+    const audit = await (await office({ "write Treasury": down })).planned();
+    await audit.decide(approve);
+    await audit.work();
+
+    const live = await audit.live();
+
+    expect(live).toMatchObject({
+      status: "failed",
+      error: { code: "cycles_exhausted", for_user: expect.stringContaining("not done within its cycles") },
+      processing_details: { cycles_completed: 15, max_cycles: 15 },
+    });
+    expect(live.status_message).toContain("timed out after 15 cycles");
+  });
+
+  test("shows a plan of the catalogue where none could be read, which waits for approval like any other [A4-28]", async () => {
+    const audit = await (await office({ plan: () => "I would rather not." })).planned();
+
+    expect(await audit.live()).toMatchObject({
+      status: "awaiting_approval",
+      degraded: true,
+      audit_plan: { plan_id: "plan_1", fallback: true },
+    });
+    expect((await audit.decide(approve)).status).toBe(200);
+    await audit.work();
+    expect((await audit.live()).status).toBe("completed");
+  });
+
+  test("has failed, with the reason, when nobody can plan it [A4-58]", async () => {
+    const audit = await (await office({ plan: down })).planned();
+
+    expect(await audit.live()).toMatchObject({
+      status: "failed",
+      status_message: "Gone for good",
+      error: { code: "model_rejected", step: "plan-1/draft" },
+      errors: ["Gone for good"],
+    });
+  });
+
   test("tells how long, how many tokens and what money the work has taken [A4-74]", async () => {
     const audit = await (await office()).planned();
     const { processing_details: details, updated_at } = await audit.live();
@@ -496,7 +535,7 @@ describe("the live status", () => {
     expect(message).toBe(plain.status_message);
   });
 
-  test("shows the place of an audit that waits for others, and loses it when its turn comes [A4-25]", async () => {
+  test("shows the place of an audit that waits for others, and loses it when its turn comes [A4-25] [A4-53]", async () => {
     const audit = await office();
     const pool = { name: "T#acme#audit", limit: 3 };
     const { slots, now } = audit.services;
