@@ -154,10 +154,9 @@ function givenLine({ seq, step, kind, attempt, outcome, awaited }: Given, width:
     ? `is given ${jsonLine(outcome.value)}`
     : `is thrown ${outcome.failure.code}: ${outcome.failure.message}`;
   const others = awaited.filter((path) => path !== step);
-  const beside = others.length > 0 ? clip(`\n        waits for ${others.join(", ")}`, width) : "";
-  return (
-    clip(`${String(seq).padStart(6)}  ${step} (${kind}${again}) ${what}`, width) + (beside && `\n${beside}`)
-  );
+  const lines = [clip(`${String(seq).padStart(6)}  ${step} (${kind}${again}) ${what}`, width)];
+  if (others.length > 0) lines.push(clip(`        beside it waits for ${others.join(", ")}`, width));
+  return lines.join("\n");
 }
 
 function verdictLine(verdict: Verdict, version: string): string {

@@ -24,9 +24,9 @@ export function peopleCommands({ command, act }: Family): void {
   command(
     "answer <callback> [answer...]",
     "answer what a job waits for: with flags named like the fields of its form, with JSON, or - for stdin",
-    "convoke answer 019abc.answer-1 --answer 'Because nobody asked me.'",
-    `convoke answer 019abc.dish '{"dish": "pie"}'`,
-    "convoke answer 019abc.dish --refuse 'Out of office'",
+    "convoke answer 019abc.uR7qXw --answer 'Because nobody asked me.'",
+    `convoke answer 019abc.Lm4eTz '{"dish": "pie"}'`,
+    "convoke answer 019abc.Lm4eTz --refuse 'Out of office'",
   )
     .usage("<callback> [options] [--<field> <value>...] [<json>]")
     .option("--refuse <why>", "tell the job that it gets no answer")

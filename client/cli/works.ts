@@ -79,8 +79,8 @@ export function workCommands({ command, act }: Family): void {
         project = (await client.projects.create({ name, description }, patient)).id;
         return client.projects.generate(project, patient);
       });
-      if (!session.json)
-        session.print(`Project ${project}. Its files: convoke files ${project} --out <directory>`);
+      const hint = `Project ${project}. Its files: convoke files ${project} --out <directory>`;
+      if (!making.detach) session.answer({ project_id: project }, hint);
       return ended;
     }),
   );
