@@ -57,9 +57,13 @@ export function Audit({ jobId, input, result, work }: Shown) {
           }}
         />
       ))}
-      {view.plans.length === 0 && (
-        <Card title="Plan">
-          <p class="faint room">The report is read, and a plan is made for your approval.</p>
+      {(view.status === "pending" || view.status === "planning") && (
+        <Card title={`Plan ${view.plans.length + 1}`}>
+          <p class="faint room">
+            {view.plans.length === 0
+              ? "The report is read, and a plan is made for your approval."
+              : "Another plan is made, with what was said about the one before."}
+          </p>
         </Card>
       )}
       {view.sections.length > 0 && <Sections view={view} justDecided={told.value?.approved === true} />}
@@ -275,6 +279,13 @@ function Sections({ view, justDecided }: { view: AuditView; justDecided: boolean
     if (justDecided) heading.current?.focus();
   }, [justDecided]);
   const written = view.sections.filter(({ status }) => status === "completed").length;
+  const isAtWork = view.status === "analyzing" || view.status === "writing";
+  // Between two sections the one before keeps the place.
+  const atWork = isAtWork
+    ? (view.sections.find(({ agent }) => agent) ??
+      view.sections.findLast(({ status }) => status === "completed") ??
+      view.sections[0])
+    : undefined;
   return (
     <div ref={heading} tabIndex={-1}>
       <Card
@@ -292,6 +303,14 @@ function Sections({ view, justDecided }: { view: AuditView; justDecided: boolean
               <Section key={section.id} of={section} />
             ))}
           </ul>
+          {atWork && (
+            <section class="beside-text short" aria-label={`${atWork.name}, as it is written`}>
+              <p class="small faint">
+                {atWork.name} {atWork.agent === "writer" ? "is written up" : "is examined"}
+              </p>
+              <Written of={atWork.text} before="The findings come first." />
+            </section>
+          )}
           {view.errors.length > 0 && <Errors view={view} />}
         </div>
       </Card>

@@ -21,6 +21,7 @@ import {
   Stages,
 } from "./parts.tsx";
 import type { GenerationInput, GenerationResult } from "./shapes.ts";
+import { useCameLater } from "./use-work.ts";
 
 export function Generation({ input, result, work }: Shown) {
   const view = generationView(
@@ -29,7 +30,13 @@ export function Generation({ input, result, work }: Shown) {
     work,
   );
   const { name = "project", description } = (input ?? {}) as Partial<GenerationInput>;
-  const filesFirst = view.files.some(({ content }) => content !== undefined);
+  const filesFirst = useCameLater({ result, work });
+  const files = view.files.length > 0 && (
+    <>
+      <Files view={view} name={name} />
+      <Tasks of={view.files} />
+    </>
+  );
   return (
     <div class="stack">
       <Card title={name}>
@@ -38,8 +45,9 @@ export function Generation({ input, result, work }: Shown) {
           <Stages label="Stages of the generation" of={view.stages} />
         </div>
       </Card>
-      {view.files.length > 0 && <Files view={view} name={name} isKnown={filesFirst} />}
+      {filesFirst && files}
       {view.specification && <Specified view={view} />}
+      {!filesFirst && files}
       {view.reviews.length > 0 && (
         <Card title="Reviews">
           <div class="stack">
@@ -53,11 +61,12 @@ export function Generation({ input, result, work }: Shown) {
   );
 }
 
-function Files({ view, name, isKnown }: { view: GenerationView; name: string; isKnown: boolean }) {
+function Files({ view, name }: { view: GenerationView; name: string }) {
   const picked = useSignal<string | undefined>(undefined);
   const { files } = view;
   const shown =
     files.find(({ path }) => path === picked.value) ??
+    files.find(({ status }) => status === "running") ??
     files.find(({ path }) => /^readme/i.test(path)) ??
     files[0]!;
   const there = files.filter(({ content }) => content !== undefined);
@@ -90,7 +99,7 @@ function Files({ view, name, isKnown }: { view: GenerationView; name: string; is
             }}
           />
         </nav>
-        <Viewer key={shown.path} of={shown} isKnown={isKnown} />
+        <Viewer key={shown.path} of={shown} />
       </div>
     </Card>
   );
@@ -132,7 +141,39 @@ function Tree({
   );
 }
 
-function Viewer({ of, isKnown }: { of: FileView; isKnown: boolean }) {
+function Tasks({ of }: { of: FileView[] }) {
+  if (of.every(({ instructions }) => instructions === undefined)) return null;
+  return (
+    <Card title="Tasks" bare>
+      <div class="table-scroll">
+        <table class="table">
+          <thead>
+            <tr>
+              <th>File</th>
+              <th>State</th>
+              <th>Builds on</th>
+              <th>Developer</th>
+            </tr>
+          </thead>
+          <tbody>
+            {of.map(({ path, status, dependsOn, artifact }) => (
+              <tr key={path}>
+                <td class="mono">{path}</td>
+                <td>
+                  <PartState of={status} />
+                </td>
+                <td class="mono small">{dependsOn.join(", ") || "–"}</td>
+                <td>{artifact ? <ModelName name={artifact.model} /> : "–"}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </Card>
+  );
+}
+
+function Viewer({ of }: { of: FileView }) {
   const { path, purpose, status, artifact, content, writing, failure, dependsOn, instructions, fixes } = of;
   return (
     <div class="files-viewer">
@@ -188,7 +229,7 @@ function Viewer({ of, isKnown }: { of: FileView; isKnown: boolean }) {
         <Arriving text={writing.arriving} label={path} />
       ) : (
         <p class="code empty">
-          {isKnown || status !== "completed" ? "Not written yet." : "The content is in the job."}
+          {status === "completed" ? "The job itself has the content." : "Not written yet."}
         </p>
       )}
     </div>

@@ -10,7 +10,9 @@ export type DialogueView = {
   isInteractive: boolean;
   turns: TurnView[];
   understanding: Writing;
+  /** As it is offered, and as it was taken. */
   suggestion: Suggestion | undefined;
+  isDeclined: boolean;
   /** A retelling is offered, and nobody has said yes or no. */
   offer: Open | undefined;
   /** Of the projection that was accepted. */
@@ -52,6 +54,8 @@ export function dialogueView(
   const turns = result?.turns.length || !work ? finished(result?.turns ?? [], work) : underWay(work, told);
   const elements = result?.extracted_elements ?? {};
   const offer = work && openAt(work, "offer");
+  const suggested = elements.suggestion ?? work?.object<Suggestion>("suggestion");
+  const { accept, ...wanted } = work?.value<{ accept: boolean } & Partial<Suggestion>>("offer") ?? {};
   const understood = work?.writing("understanding");
   return {
     narrative: result?.initial_narrative ?? input?.narrative ?? "",
@@ -62,7 +66,8 @@ export function dialogueView(
     understanding: result?.final_understanding
       ? whole(result.final_understanding, understood)
       : (understood ?? { status: "pending" }),
-    suggestion: elements.suggestion ?? work?.object<Suggestion>("suggestion"),
+    suggestion: suggested && { ...suggested, ...wanted },
+    isDeclined: accept === false,
     offer: offer && !told.has(offer.callbackId) ? offer : undefined,
     projectionId: work?.part("projection")?.step.childJobId,
     projection: elements.projection as DialogueView["projection"],

@@ -45,7 +45,7 @@ export function Dialogue({ input, result, work }: Shown) {
           {view.turns.length === 0 && <li class="faint">The first question is being thought of.</li>}
         </ol>
       </Card>
-      {view.isInteractive && (
+      {view.understanding.status !== "pending" && (
         <Card
           title="What is understood"
           actions={
@@ -58,7 +58,7 @@ export function Dialogue({ input, result, work }: Shown) {
           }
         >
           <div class="room">
-            <Written of={view.understanding} before="It is summed up when the last question is answered." />
+            <Written of={view.understanding} />
           </div>
         </Card>
       )}
