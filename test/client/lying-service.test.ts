@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Convoke, ConvokeError, convoke, type EventView, type Times } from "../../client/index.ts";
 import type { JobEvent } from "../../core/protocol/event.ts";
 import { submitted } from "../support/entries.ts";
+import { soon } from "../support/soon.ts";
 import { flakyService } from "./flaky-service.ts";
 
 const quick: Partial<Times> = {
@@ -35,8 +36,8 @@ afterEach(async () => {
   await service.close();
 });
 
-function client(times: Partial<Times> = quick): Convoke {
-  const made = convoke({ url: service.url, key: "key", times });
+function client(times: Partial<Times> = quick, attempts = 4): Convoke {
+  const made = convoke({ url: service.url, key: "key", times, attempts });
   opened.push(made);
   return made;
 }
@@ -123,7 +124,7 @@ describe("a request to a service that is slow, or says what cannot be", () => {
       answer?.(response);
       return answer !== undefined;
     };
-    expect(await client().get("j1")).toMatchObject({ id: "j1", status: "completed" });
+    expect(await client(quick, 40).get("j1")).toMatchObject({ id: "j1", status: "completed" });
   });
 });
 
@@ -158,7 +159,7 @@ describe("a watch of a service that says what cannot be", () => {
     service.garble = (frame) => [...nonsense, frame, ...nonsense];
     service.append("j1", submitted, claimed);
     const watching = toEnd(client().watch("j1"));
-    await expect.poll(() => service.connections()).toBe(1);
+    await soon(() => service.connections()).toBe(1);
     service.append("j1", step, step);
     service.append("j1", completed);
     expect(await watching).toEqual([1, 2, 3, 4, 5]);
@@ -176,9 +177,7 @@ describe("a watch of a service that says what cannot be", () => {
     service.garble = (frame) => (frame.includes('"pong"') ? ['{"type":"pong"}'] : []);
     service.append("j1", submitted, claimed);
     const watching = toEnd(client().watch("j1"));
-    await expect
-      .poll(() => service.requests.filter((each) => each.endsWith("/events")).length)
-      .toBeGreaterThan(0);
+    await soon(() => service.requests.filter((each) => each.endsWith("/events")).length).toBeGreaterThan(0);
     service.append("j1", step, completed);
     expect(await watching).toEqual([1, 2, 3, 4]);
   });
@@ -187,9 +186,7 @@ describe("a watch of a service that says what cannot be", () => {
     service.garble = (frame) => [frame.replace(/"head":\d+/, '"head":1000000')];
     service.append("j1", submitted);
     const watching = toEnd(client({ ...quick, probeMs: 10_000, gapMs: 10 }).watch("j1"));
-    await expect
-      .poll(() => service.requests.filter((each) => each.endsWith("/events")).length)
-      .toBeGreaterThan(0);
+    await soon(() => service.requests.filter((each) => each.endsWith("/events")).length).toBeGreaterThan(0);
     const asked = service.messages.length;
     // The journal has said how much there is.
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -206,9 +203,7 @@ describe("a watch of a service that says what cannot be", () => {
     ];
     service.append("j1", submitted, claimed);
     const watching = toEnd(client().watch("j1"));
-    await expect
-      .poll(() => service.requests.filter((each) => each.endsWith("/events")).length)
-      .toBeGreaterThan(0);
+    await soon(() => service.requests.filter((each) => each.endsWith("/events")).length).toBeGreaterThan(0);
     service.append("j1", step, completed);
     expect(await watching).toEqual([1, 2, 3, 4]);
   });
@@ -313,8 +308,8 @@ describe("a service that is gone", () => {
 
   test("does not end one that hears of it now and then", async () => {
     service.append("j1", submitted);
-    const watching = toEnd(client({ ...quick, probeMs: 20 }).watch("j1", { giveUpMs: 200 }));
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    const watching = toEnd(client({ ...quick, probeMs: 20 }).watch("j1", { giveUpMs: 1_000 }));
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
     service.append("j1", completed);
     expect(await watching).toEqual([1, 2]);
   });

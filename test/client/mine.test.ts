@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Convoke, convoke, type MineItem, type Times } from "../../client/index.ts";
 import type { JobEvent } from "../../core/protocol/event.ts";
 import { submitted } from "../support/entries.ts";
+import { soon } from "../support/soon.ts";
 import { flakyService, noFaults } from "./flaky-service.ts";
 
 const quick: Partial<Times> = {
@@ -78,11 +79,11 @@ test("while no socket can be had the list is to be read now and then, until ther
   const { take } = listening(client({ ...quick, pollAfterMs: 5 }));
   expect(await take(3)).toEqual(["resync", "resync", "resync"]);
   service.sockets = true;
-  await expect.poll(() => service.connections()).toBe(1);
-  await expect.poll(() => service.messages).toContainEqual({ type: "watch", scope: "mine", batch: true });
+  await soon(() => service.connections()).toBe(1);
+  await soon(() => service.messages).toContainEqual({ type: "watch", scope: "mine", batch: true });
   await take(1);
   service.append("j1", submitted);
-  await expect.poll(async () => (await take(1))[0]).toBe("j1 1 pending");
+  await soon(async () => (await take(1))[0]).toBe("j1 1 pending");
 });
 
 test("a question that gets no answer is asked again", async () => {
@@ -118,7 +119,7 @@ test("a key that is not accepted, or an aborted signal, ends it with the reason"
   const next = items.next();
   stop.abort(new Error("enough"));
   await expect(next).rejects.toThrow("enough");
-  await expect.poll(() => service.messages.at(-1)).toEqual({ type: "unwatch", scope: "mine" });
+  await soon(() => service.messages).toContainEqual({ type: "unwatch", scope: "mine" });
 });
 
 test("a reader who does not read is told to read the list, instead of everything that it missed", async () => {

@@ -3,6 +3,7 @@ import { type Convoke, convoke } from "../../client/index.ts";
 import { type JobSnapshot, jobStore, useJobWith } from "../../client/react.ts";
 import type { JobEvent } from "../../core/protocol/event.ts";
 import { submitted } from "../support/entries.ts";
+import { soon } from "../support/soon.ts";
 import { flakyService } from "./flaky-service.ts";
 
 const claimed: JobEvent = { kind: "job.claimed", by: "w" };
@@ -33,11 +34,11 @@ describe("the store of a job", () => {
     expect(store.getSnapshot()).toMatchObject({ phase: "loading", job: undefined, events: [] });
     const leave = store.subscribe(() => {});
     service.append("j1", submitted, claimed, started);
-    await expect.poll(() => store.getSnapshot().job?.status).toBe("running");
+    await soon(() => store.getSnapshot().job?.status).toBe("running");
     service.delta("j1", "Once");
-    await expect.poll(() => store.getSnapshot().texts).toEqual({ "stage1/a": "Once" });
+    await soon(() => store.getSnapshot().texts).toEqual({ "stage1/a": "Once" });
     service.append("j1", stepDone, completed);
-    await expect.poll(() => store.getSnapshot().phase).toBe("ended");
+    await soon(() => store.getSnapshot().phase).toBe("ended");
 
     expect(store.getSnapshot()).toMatchObject({
       job: { jobId: "j1", status: "completed", seq: 5 },
@@ -56,7 +57,7 @@ describe("the store of a job", () => {
       told += 1;
     });
     service.append("j1", submitted, ...Array.from({ length: 500 }, () => started), completed);
-    await expect.poll(() => store.getSnapshot().phase).toBe("ended");
+    await soon(() => store.getSnapshot().phase).toBe("ended");
 
     expect(jobStore(client, "j1")).toBe(store);
     expect(store.getSnapshot()).toBe(store.getSnapshot());
@@ -68,12 +69,12 @@ describe("the store of a job", () => {
     const store = jobStore(client, "j1");
     service.append("j1", submitted, claimed);
     const leave = store.subscribe(() => {});
-    await expect.poll(() => store.getSnapshot().events.length).toBe(2);
+    await soon(() => store.getSnapshot().events.length).toBe(2);
     leave();
-    await expect.poll(() => service.messages.at(-1)).toEqual({ type: "unwatch", job_ids: ["j1"] });
+    await soon(() => service.messages).toContainEqual({ type: "unwatch", job_ids: ["j1"] });
     service.append("j1", completed);
     const again = store.subscribe(() => {});
-    await expect.poll(() => store.getSnapshot().phase).toBe("ended");
+    await soon(() => store.getSnapshot().phase).toBe("ended");
 
     expect(store.getSnapshot().events.map(({ seq }) => seq)).toEqual([1, 2, 3]);
     expect(service.messages.at(-1)).toMatchObject({ type: "watch", after: 2 });
@@ -83,7 +84,7 @@ describe("the store of a job", () => {
   test("says why a job cannot be seen", async () => {
     const store = jobStore(client, "nothing");
     const leave = store.subscribe(() => {});
-    await expect.poll(() => store.getSnapshot().phase).toBe("failed");
+    await soon(() => store.getSnapshot().phase).toBe("failed");
     expect(store.getSnapshot().error).toMatchObject({ code: "not_found" });
     leave();
   });
