@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import type { JobSummary } from "../../client/index.ts";
 import { isTerminal } from "../../core/protocol/job.ts";
-import type { Filter } from "../live/job-list.ts";
+import type { Filter } from "../live/job-rows.ts";
 import { client } from "../service.ts";
 import { attempt, Dialog, toast } from "../ui/parts.tsx";
 

@@ -4,15 +4,8 @@ import { useLocation } from "preact-iso";
 import type { JobSummary, JobType } from "../../client/index.ts";
 import { isTerminal, jobStatuses } from "../../core/protocol/job.ts";
 import { BulkBar } from "../jobs/bulk-bar.tsx";
-import {
-  addressOf,
-  type Filter,
-  filterOf,
-  placeInLine,
-  type Row,
-  speaksOf,
-  useJobs,
-} from "../live/job-list.ts";
+import { useJobs } from "../live/job-list.ts";
+import { addressOf, type Filter, filterOf, placeInLine, type Row, speaksOf } from "../live/job-rows.ts";
 import { useResource } from "../live/resource.ts";
 import { client } from "../service.ts";
 import { useShortcuts } from "../ui/keys.ts";

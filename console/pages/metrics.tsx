@@ -1,7 +1,7 @@
 import { lazy, useLocation } from "preact-iso";
 import type { Metrics } from "../../client/index.ts";
 import { jobStatuses } from "../../core/protocol/job.ts";
-import { addressOf } from "../live/job-list.ts";
+import { addressOf } from "../live/job-rows.ts";
 import { useResource } from "../live/resource.ts";
 import type { Series } from "../metrics/bar-chart.tsx";
 import { type Day, daysShown } from "../metrics/days.ts";

@@ -75,6 +75,8 @@ type FieldProps = {
   example?: Json | undefined;
   /** Without a frame and a name: the whole form is the field. */
   bare?: boolean;
+  /** One of several under a name: its own is for those only who cannot see where it stands. */
+  inRow?: boolean;
 };
 
 function SchemaField(props: FieldProps) {
@@ -86,10 +88,15 @@ function SchemaField(props: FieldProps) {
   const all: PartProps = {
     ...props,
     schema,
+    label: props.inRow ? (
+      <span class="hidden-visually">{title}</span>
+    ) : (
+      <Label title={title} required={props.required} />
+    ),
     title,
-    hint,
+    hint: props.inRow ? undefined : hint,
     problem: props.about.errors[props.path],
-    example: props.example ?? exampleOfSchema,
+    example: props.example ?? exampleOfSchema ?? (props.inRow ? hint : undefined),
     // Somebody who empties a field that may be null means null.
     onChange: (value) =>
       props.onChange(value === undefined && shape.nullable && props.required ? null : value),
@@ -121,6 +128,7 @@ function SchemaField(props: FieldProps) {
 }
 
 type PartProps = FieldProps & {
+  label: ComponentChildren;
   title: string;
   hint: string | undefined;
   problem: string | undefined;
@@ -137,7 +145,7 @@ function Label({ title, required }: { title: string; required: boolean }) {
 
 function TextField({
   schema,
-  title,
+  label,
   hint,
   problem,
   value,
@@ -156,7 +164,7 @@ function TextField({
   };
   const write = (text: string) => onChange(text === "" && !required ? undefined : text);
   return (
-    <Field label={<Label title={title} required={required} />} hint={hint} problem={problem}>
+    <Field label={label} hint={hint} problem={problem}>
       {(attributes) =>
         long ? (
           <textarea
@@ -180,9 +188,9 @@ function TextField({
 }
 
 /** Written as a time of this place, sent as one of all places. */
-function MomentField({ title, hint, problem, value, onChange, required }: PartProps) {
+function MomentField({ label, hint, problem, value, onChange, required }: PartProps) {
   return (
-    <Field label={<Label title={title} required={required} />} hint={hint} problem={problem}>
+    <Field label={label} hint={hint} problem={problem}>
       {(attributes) => (
         <input
           {...attributes}
@@ -211,7 +219,7 @@ function limit<Name extends string>(name: Name, value: Json | undefined): { [nam
 
 function NumberField({
   schema,
-  title,
+  label,
   hint,
   problem,
   value,
@@ -221,7 +229,7 @@ function NumberField({
   whole,
 }: PartProps & { whole: boolean }) {
   return (
-    <Field label={<Label title={title} required={required} />} hint={hint} problem={problem}>
+    <Field label={label} hint={hint} problem={problem}>
       {(attributes) => (
         <input
           {...attributes}
@@ -247,7 +255,7 @@ const mostSeen = 3;
 
 function ChoiceField({
   schema,
-  title,
+  label,
   hint,
   problem,
   value,
@@ -265,7 +273,7 @@ function ChoiceField({
   const choose = (index: number) => onChange(options[index]?.value);
   if (options.length > mostSeen) {
     return (
-      <Field label={<Label title={title} required={required} />} hint={described} problem={problem}>
+      <Field label={label} hint={described} problem={problem}>
         {(attributes) => (
           <select
             {...attributes}
@@ -292,7 +300,7 @@ function ChoiceField({
     ...options.map(({ label }, index) => ({ label, index })),
   ];
   return (
-    <Group title={title} required={required} hint={described} problem={problem} plain>
+    <Group label={label} hint={described} problem={problem} plain>
       <div class="row">
         {shown.map(({ label, index }) => (
           <label class="choice" key={label}>
@@ -312,7 +320,7 @@ function ChoiceField({
 }
 
 function ChoicesField({
-  title,
+  label,
   hint,
   problem,
   value,
@@ -326,7 +334,7 @@ function ChoicesField({
     onChange(next.length === 0 && !required ? undefined : next);
   };
   return (
-    <Group title={title} required={required} hint={hint} problem={problem} plain>
+    <Group label={label} hint={hint} problem={problem} plain>
       <div class="choices">
         {options.map(({ value: one, label }, index) => (
           <label class="choice" key={label}>
@@ -349,6 +357,7 @@ function ListField({
   about,
   path,
   schema,
+  label,
   title,
   hint,
   problem,
@@ -360,10 +369,12 @@ function ListField({
 }: PartProps & { items: Schema }) {
   const list = Array.isArray(value) ? value : [];
   const examples = Array.isArray(example) ? example : [];
+  const { kind } = shapeOf(resolved(items, about.root), about.root);
+  const isOneLine = kind === "text" || kind === "number" || kind === "choice";
   const most = typeof schema.maxItems === "number" ? schema.maxItems : Number.POSITIVE_INFINITY;
   const change = (next: Json[]) => onChange(next.length === 0 && !required ? undefined : next);
   return (
-    <Group title={title} required={required} hint={hint} problem={problem}>
+    <Group label={label} hint={hint} problem={problem}>
       {list.map((item, index) => (
         // What tells the rows apart is where they stand.
         <div class="list-row" key={index}>
@@ -375,6 +386,7 @@ function ListField({
             value={item}
             onChange={(next) => change(list.map((other, at) => (at === index ? (next ?? null) : other)))}
             required
+            inRow={isOneLine}
             example={examples[index]}
           />
           <RemoveButton
@@ -396,7 +408,7 @@ const mostExtras = 2;
 function ObjectGroup({
   about,
   path,
-  title,
+  label,
   hint,
   problem,
   value,
@@ -443,7 +455,7 @@ function ObjectGroup({
   );
   if (bare) return content;
   return (
-    <Group title={title} required={required} hint={hint} problem={problem}>
+    <Group label={label} hint={hint} problem={problem}>
       {content}
     </Group>
   );
@@ -456,6 +468,7 @@ function isFaulty({ errors }: About, path: string): boolean {
 function MapField({
   about,
   path,
+  label,
   title,
   hint,
   problem,
@@ -474,7 +487,7 @@ function MapField({
   };
   const [exampleEntry] = entriesOf(example);
   return (
-    <Group title={title} required={required} hint={hint} problem={problem}>
+    <Group label={label} hint={hint} problem={problem}>
       {rows.value.map(([name, item], index) => (
         // What tells the rows apart is where they stand.
         <div class="list-row" key={index}>
@@ -499,6 +512,7 @@ function MapField({
                 change(rows.value.map((row, at) => (at === index ? [row[0], next ?? null] : row)))
               }
               required
+              inRow
               example={exampleEntry?.[1]}
             />
           </div>
@@ -530,6 +544,7 @@ function VariantsField({
   about,
   path,
   name,
+  label,
   title,
   hint,
   problem,
@@ -551,7 +566,7 @@ function VariantsField({
   };
   const isChosen = value !== undefined && value !== null;
   return (
-    <Group title={title} required={required} hint={hint} problem={problem}>
+    <Group label={label} hint={hint} problem={problem}>
       <select
         class="input short"
         aria-label={`Kind of ${title}`}
@@ -589,7 +604,7 @@ function shared(value: JsonObject, properties: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(value).filter(([name]) => name in properties));
 }
 
-function JsonField({ title, hint, problem, value, onChange, required, example }: PartProps) {
+function JsonField({ label, hint, problem, value, onChange, required, example }: PartProps) {
   const written = useSignal(textOf(value));
   const read = parsed(written.value);
   // Somebody else has filled it in: what is written here says something else.
@@ -602,7 +617,7 @@ function JsonField({ title, hint, problem, value, onChange, required, example }:
   };
   return (
     <Field
-      label={<Label title={title} required={required} />}
+      label={label}
       hint={[hint, "JSON"].filter(Boolean).join(". ")}
       problem={problem ?? (read.why || undefined)}
     >
@@ -637,13 +652,12 @@ function parsed(text: string): { ok: boolean; value: Json | undefined; why: stri
 
 /** Several inputs under one name. */
 function Group({
-  title,
-  required,
+  label,
   hint,
   problem,
   plain,
   children,
-}: Pick<PartProps, "title" | "required" | "hint" | "problem"> & {
+}: Pick<PartProps, "label" | "hint" | "problem"> & {
   plain?: boolean;
   children: ComponentChildren;
 }) {
@@ -651,9 +665,7 @@ function Group({
   const described = [hint && `${id}-hint`, problem && `${id}-problem`].filter(Boolean).join(" ");
   return (
     <fieldset class={plain ? "plain" : ""} {...(described ? { "aria-describedby": described } : {})}>
-      <legend>
-        <Label title={title} required={required} />
-      </legend>
+      <legend>{label}</legend>
       <div class="field stack tight">
         {hint && (
           <span class="hint" id={`${id}-hint`}>
