@@ -153,13 +153,33 @@ function statusOf(
   plans: PlanView[],
   sections: SectionView[],
 ): AuditStatus {
-  if (result || work?.job.status === "completed") return "completed";
-  if (work?.job.status === "failed" || work?.job.status === "cancelled") return work.job.status;
+  if (result || !work) return "completed";
+  const { status, cancelRequested } = work.job;
+  if (cancelRequested) return "cancelled";
+  if (status === "completed" || status === "failed" || status === "cancelled") return status;
   const last = plans.at(-1);
   if (last?.open) return "awaiting approval";
-  if (!last?.decision?.approved) return work && work.steps.length > 0 ? "planning" : "pending";
-  if (sections.some(({ agent }) => agent === "writer")) return "writing";
-  return sections.every(({ status }) => status === "completed") ? "consolidating" : "analyzing";
+  if (!last?.decision?.approved) {
+    if (last?.decision && plans.length > mostReplans) return "failed";
+    return work.part("report") ? "planning" : "pending";
+  }
+  const verb = verbAt(work);
+  if (verb) return statusOfVerb[verb];
+  return sections.every((section) => section.status === "completed") ? "consolidating" : "analyzing";
+}
+
+/** One plan more, all of them rejected, is the end of an audit. */
+const mostReplans = 3;
+
+const statusOfVerb = { analyze: "analyzing", write: "writing", consolidate: "consolidating" } as const;
+
+/** What was begun last in a cycle that has not come to its outcome. */
+function verbAt(work: Work): keyof typeof statusOfVerb | undefined {
+  const [, cycle, verb] =
+    work.steps.map(({ path }) => /^(cycle-\d+)\/(analyze|write|consolidate)/.exec(path)).findLast(Boolean) ??
+    [];
+  if (!cycle || work.part(`${cycle}/outcome`)?.status === "completed") return undefined;
+  return verb as keyof typeof statusOfVerb;
 }
 
 /** A section may come again in a later cycle: what was written last is what counts. */

@@ -3,10 +3,10 @@ import { useResource } from "../live/resource.ts";
 import { client } from "../service.ts";
 import { Card } from "../ui/parts.tsx";
 import { Bar } from "../ui/status.tsx";
+import { childrenOf } from "./batch.ts";
 import type { Shown } from "./index.tsx";
 import { PartState } from "./parts.tsx";
 import type { BatchInput, BatchResult } from "./shapes.ts";
-import type { Work } from "./work.ts";
 
 /** So many are asked how they stand; of the others it is seen when they have ended. */
 const mostAsked = 12;
@@ -44,36 +44,6 @@ export function Batch({ input, result, work }: Shown) {
       </ul>
     </Card>
   );
-}
-
-type Child = {
-  index: number;
-  type: string;
-  title: string;
-  id: string | undefined;
-  status: "pending" | "waiting" | "completed" | "failed" | "cancelled";
-  error: string | undefined;
-};
-
-function childrenOf(
-  input: BatchInput | undefined,
-  result: BatchResult | undefined,
-  work: Work | undefined,
-): Child[] {
-  const asked = input?.jobs ?? result?.jobs.map(({ type }) => ({ type, title: undefined })) ?? [];
-  return asked.map(({ type, title }, index) => {
-    const part = work?.part(`job-${index}`);
-    const ended = result?.jobs[index];
-    const status = ended ? (ended.completed ? "completed" : "failed") : (part?.status ?? "pending");
-    return {
-      index,
-      type,
-      title: title ?? `Job ${index + 1}`,
-      id: ended?.job_id ?? part?.step.childJobId,
-      status: status as Child["status"],
-      error: ended?.error?.message ?? part?.step.failure?.message,
-    };
-  });
 }
 
 function AtWork({ id, title }: { id: string; title: string }) {

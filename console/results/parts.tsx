@@ -272,7 +272,3 @@ export function Stages({ label, of }: { label: string; of: Stage[] }) {
     </ol>
   );
 }
-
-export function JobLink({ id, children }: { id: string; children: ComponentChildren }) {
-  return <a href={`/jobs/${id}`}>{children}</a>;
-}
