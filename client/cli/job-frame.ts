@@ -32,72 +32,74 @@ export type Frame = {
   paint?: Paint;
 };
 
-/** Lines that are not steps: title, text that arrives, question, progress, cost, and the space between. */
-const linesBeside = 12;
-
 /** A job at work as lines of text: what every step does, what is being written, how far the whole is and what it has cost. */
-export function renderJob(
+export function renderJob(picture: JobPicture, frame: Frame): string[] {
+  const { width, height = 40, paint = plain } = frame;
+  const head = paint("bold", clip(`${heading(picture.type)}: ${safe(picture.title)}`, width));
+  const foot = footLines(picture, frame);
+  const steps = byUrgency(picture);
+  const fits = (count: number) =>
+    1 + stepLines(picture, steps.slice(0, count), frame).length + foot.length <= height;
+  let most = Math.min(steps.length, height);
+  while (most > fewestSteps && !fits(most)) most -= 1;
+  return [head, ...stepLines(picture, steps.slice(0, most), frame), ...foot];
+}
+
+/** However low the terminal is. */
+const fewestSteps = 3;
+
+/** What has gone wrong or is under way comes first, then what comes next and what was done last. */
+function byUrgency({ type, steps }: JobPicture): PicturedStep[] {
+  const urgency = (step: PicturedStep) =>
+    ["failed", "working", "retrying", "waiting", "expected", "done"].indexOf(step.state);
+  return steps
+    .filter((step) => isShown(type, step))
+    .reverse()
+    .sort((one, other) => urgency(one) - urgency(other));
+}
+
+/** The chosen steps, in the order in which they came, below the headings of their groups. */
+function stepLines(
   picture: JobPicture,
-  { now, width, height = 40, eta, paint = plain }: Frame,
+  chosen: PicturedStep[],
+  { now, width, paint = plain }: Frame,
 ): string[] {
-  const { type, title, progress, steps, question } = picture;
-  const lines = [paint("bold", clip(`${heading(type)}: ${safe(title)}`, width))];
-  const { shown, hidden } = fitting(
-    steps.filter((step) => isShown(type, step)),
-    Math.max(3, height - linesBeside),
-  );
-  if (hidden > 0) lines.push("", paint("dim", clip(`  ${hidden} more steps`, width)));
-  for (const group of new Set(shown.map((step) => step.group))) {
-    const members = shown.filter((step) => step.group === group);
+  const { type } = picture;
+  const shown = picture.steps.filter((step) => isShown(type, step));
+  const visible = new Set(chosen);
+  const hidden = shown.length - visible.size;
+  const lines = hidden > 0 ? ["", paint("dim", clip(`  ${hidden} more steps`, width))] : [];
+  for (const [group, all] of Map.groupBy(shown, (step) => step.group)) {
+    const members = all.filter((step) => visible.has(step));
+    if (members.length === 0) continue;
     lines.push("", ...(group ? [clip(`  ${groupName(type, group)}`, width)] : []));
     const names = Math.max(...members.map(({ name }) => name.length));
     for (const step of members) {
-      const said = stateOf(type, step, now);
-      lines.push(
-        paint(
-          colours[step.state],
-          clip(`    ${marks[step.state]} ${safe(step.name).padEnd(names)}  ${said}`, width),
-        ),
-      );
+      const said = `    ${marks[step.state]} ${safe(step.name).padEnd(names)}  ${stateOf(type, step, now)}`;
+      lines.push(paint(colours[step.state], clip(said, width)));
     }
   }
+  return lines;
+}
+
+/** The text that arrives, what is asked, and how far it is. */
+function footLines(picture: JobPicture, { now, width, eta, paint = plain }: Frame): string[] {
+  const { steps, question, progress, usage, startedAt } = picture;
+  const lines: string[] = [];
   const speaking = steps.find(({ row, state }) => row === picture.speaking && state === "working");
   if (speaking) lines.push("", paint("dim", `  ${lastOf(safe(speaking.tail), width - 2)}`));
   if (question) {
     lines.push("", paint("yellow", clip(`  Asks: ${safe(question.text)}`, width)));
     lines.push(clip(`  convoke answer ${question.callbackId}`, width));
   }
-  const elapsed = picture.startedAt === undefined ? [] : [seconds(Math.max(0, now - picture.startedAt))];
-  const spending = picture.usage.model_calls > 0 ? spent(picture.usage) : [];
-  const operation = progress?.operation?.eta_seconds;
-  const left = eta
-    ? [`${rangeOf(eta)} to go`]
-    : operation === undefined
-      ? []
-      : [`about ${seconds(operation * 1000)} to go`];
-  lines.push(
-    "",
-    clip(
-      `  ${progress ? `${bar(progress.percentage)} ${safe(progress.current_step)}` : picture.status}`,
-      width,
-    ),
-    paint("dim", clip(`  ${[...elapsed, ...spending, ...left].join("  ")}`, width)),
-  );
-  return lines;
-}
-
-/** What is under way or has gone wrong is shown first, then what comes next and what was done last. */
-function fitting(steps: PicturedStep[], most: number): { shown: PicturedStep[]; hidden: number } {
-  if (steps.length <= most) return { shown: steps, hidden: 0 };
-  const urgency = (step: PicturedStep) =>
-    ["failed", "working", "retrying", "waiting", "expected", "done"].indexOf(step.state);
-  const chosen = new Set(
-    steps
-      .toReversed()
-      .sort((a, b) => urgency(a) - urgency(b))
-      .slice(0, most),
-  );
-  return { shown: steps.filter((step) => chosen.has(step)), hidden: steps.length - most };
+  const facts: string[] = [];
+  if (startedAt !== undefined) facts.push(seconds(Math.max(0, now - startedAt)));
+  if (usage.model_calls > 0) facts.push(...spent(usage));
+  const operationSeconds = progress?.operation?.eta_seconds;
+  if (eta) facts.push(`${rangeOf(eta)} to go`);
+  else if (operationSeconds !== undefined) facts.push(`about ${seconds(operationSeconds * 1000)} to go`);
+  const place = progress ? `${bar(progress.percentage)} ${safe(progress.current_step)}` : picture.status;
+  return [...lines, "", clip(`  ${place}`, width), paint("dim", clip(`  ${facts.join("  ")}`, width))];
 }
 
 function isShown(type: string, { group }: PicturedStep): boolean {

@@ -318,7 +318,13 @@ function jobLines(job: JobView): string[] {
     ...(job.tags.length > 0 ? [["Tags", job.tags.join(", ")]] : []),
     ...(progress ? [["Progress", `${progress.percentage} % ${progress.current_step}`]] : []),
     ...(eta ? [["Ends in", `${rangeOf(eta)}, about ${eta.completes_at}`]] : []),
-    ...(error ? [["Error", `${error.message} (${error.code})`]] : []),
+    ...(error
+      ? [
+          ["Error", `${error.message} (${error.code})`],
+          ["Means", error.for_user],
+          ["To do", error.for_developer],
+        ]
+      : []),
     ...(job.blocked ? [["Blocked", `${job.blocked.step}: ${job.blocked.message}`]] : []),
     ...(job.fork_of ? [["Fork of", `${job.fork_of.job_id}, up to event ${job.fork_of.seq}`]] : []),
     ...job.callbacks.flatMap(({ id, ask }) =>

@@ -2,13 +2,16 @@ import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { jobNews, renderEnd, renderJob } from "../../client/cli/job-frame.ts";
 import { applyToPicture, type JobPicture, newPicture } from "../../client/cli/job-picture.ts";
+import { run } from "../../client/cli/program.ts";
 import { jsonLine, safe } from "../../client/cli/text.ts";
 import { apply, type JobEvent } from "../../core/protocol/event.ts";
 import type { JobRecord } from "../../core/protocol/job.ts";
 import { jobView, toWire } from "../../core/protocol/wire.ts";
+import { eventually } from "../support/eventually.ts";
 import { flakyService } from "./flaky-service.ts";
 
 const usage = { model_calls: 1, input_tokens: 100, output_tokens: 212, cost_usd: 0.0021 };
@@ -201,9 +204,10 @@ describe("a job of any type on the terminal", () => {
       .slice(0, 190)
       .map((step): JobEvent => ({ kind: "step.completed", step, attempt: 1, result: { json: 1 } }));
     const lines = frame(picture(starts(...many), ...done), 24);
-    expect(lines.length).toBeLessThanOrEqual(24);
-    expect(lines.join("\n")).toContain("188 more steps");
-    for (const step of many.slice(190)) expect(lines.join("\n")).toContain(`… ${step} `);
+    expect(lines).toHaveLength(24);
+    expect(lines[0]).toBe("Audit: Books");
+    expect(lines.join("\n")).toContain("183 more steps");
+    for (const step of many.slice(183)) expect(lines.join("\n")).toContain(` ${step} `);
   });
 
   test("how much longer it goes on is said where it is known", () => {
@@ -346,6 +350,49 @@ describe("the command", () => {
       err: "Unknown key (unauthorized)\n",
     });
     expect((await start(["--help"])).code).toBe(0);
+  });
+
+  /** The same in this process, in a terminal of this size. */
+  async function inTerminal(args: string[], environment: NodeJS.ProcessEnv = {}, seen = { out: "" }) {
+    const stdout = Object.assign(new PassThrough(), { isTTY: true, columns: 60, rows: 20 });
+    stdout.on("data", (chunk) => {
+      seen.out += chunk;
+    });
+    const code = await run(args, {
+      environment: { CONVOKE_URL: service.url, CONVOKE_KEY: "key", ...environment },
+      directory,
+      stdin: new PassThrough(),
+      stdout: stdout as unknown as NodeJS.WriteStream,
+      stderr: new PassThrough() as unknown as NodeJS.WriteStream,
+      onInterrupt: () => () => {},
+    });
+    return { code, out: seen.out };
+  }
+
+  test("in a terminal a job is one frame that is redrawn, with the text that arrives, and then its outcome", async () => {
+    service.create("j1");
+    service.append("j1", ...council.slice(0, 3));
+    const seen = { out: "" };
+    const watching = inTerminal(["watch", "j1"], {}, seen);
+    await eventually(() => seen.out.includes("thinking"));
+    service.append("j1", starts("stage1/a"));
+    service.delta("j1", "Rayleigh\u001b[2J scatters");
+    await eventually(() => seen.out.includes("Rayleigh[2J scatters"));
+    service.append("j1", ...council.slice(3));
+    const { code, out } = await watching;
+    expect(code).toBe(0);
+    // The cursor goes up, to draw over what was drawn before.
+    expect(out).toMatch(/\p{Cc}\[\d*A/u);
+    expect(out).not.toContain("\u001b[2J");
+    expect(out).toContain("Answer by mock:ada (mock)");
+  });
+
+  test("a terminal that can do little is given lines", async () => {
+    service.create("j1");
+    service.append("j1", ...council);
+    const { out } = await inTerminal(["watch", "j1"], { TERM: "dumb" });
+    expect(out).not.toMatch(/\p{Cc}\[\d*A/u);
+    expect(out).toContain("Answers: mock:ada answered");
   });
 
   test("what `npm start` has left here is found from any directory below", async () => {
