@@ -129,7 +129,7 @@ export class Console extends Construct {
       "script-src 'self'",
       "style-src 'self'",
       "font-src 'self'",
-      "img-src 'self' data:",
+      `img-src 'self' data: ${values}`,
       `media-src 'self' ${values}`,
       `connect-src 'self' ${sockets.url} ${values}`,
       "base-uri 'none'",

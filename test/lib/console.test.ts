@@ -107,7 +107,7 @@ describe("the console", () => {
       "script-src 'self'",
       "style-src 'self'",
       "font-src 'self'",
-      "img-src 'self' data:",
+      `img-src 'self' data: ${bucket}`,
       `media-src 'self' ${bucket}`,
       `connect-src 'self' ${sockets} ${bucket}`,
       "base-uri 'none'",

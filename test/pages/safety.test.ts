@@ -2,6 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect } from "vitest";
 import { test } from "../support/browser.ts";
+import { eventually } from "../support/eventually.ts";
 
 test("whoever follows the link of `npm start` is signed in, and the key is nowhere in the page", async ({
   visitor: { open, page, context },
@@ -107,4 +108,22 @@ test("whose key is revoked is asked for another one, and is shown nothing more",
 
   await page.getByLabel(/key/i).waitFor();
   expect(await page.getByRole("link", { name: "Inbox" }).count()).toBe(0);
+});
+
+test("a file is shown by its address, which carries no header and leads to the bucket", async ({
+  visitor: { open, page },
+  cloud,
+}) => {
+  const { job_id } = await cloud.client.submit("video", { prompt: "Waves" });
+  await eventually(async () => (await cloud.client.get(job_id)).status === "completed", 30_000);
+  await open("/jobs");
+
+  const width = await page.evaluate(async (address) => {
+    const image = new Image();
+    image.src = address;
+    await image.decode();
+    return image.naturalWidth;
+  }, `/api/videos/${job_id}/content`);
+
+  expect(width).toBeGreaterThan(0);
 });

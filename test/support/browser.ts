@@ -36,6 +36,12 @@ export type Visitor = {
   screenshot(name: string, options?: { fullPage?: boolean }): Promise<void>;
 };
 
+/** What a visitor needs of the cloud that is visited. */
+export type Place = Pick<TestCloud, "http" | "ws" | "key"> & {
+  endpoints: { s3: string };
+  gateway?: Pick<TestCloud["gateway"], "connections">;
+};
+
 export type VisitorOptions = BrowserContextOptions & { key?: string };
 
 const screenshots = join(import.meta.dirname, "../../docs/screenshots");
@@ -43,11 +49,14 @@ const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/
 
 /** `test("...", async ({ visitor }) => ...)`: a cloud and a browser for a file, a visitor for each test. */
 export const test = cloudTest.extend<{
+  /** The test's cloud, unless a file has another one visited. */
+  place: Place;
   browser: Browser;
   /** More visitors than one: with another key, or another screen. */
   visit: (options?: VisitorOptions) => Promise<Visitor>;
   visitor: Visitor;
 }>({
+  place: [async ({ cloud }, use) => use(cloud as Place), { scope: "file" }],
   browser: [
     // biome-ignore lint/correctness/noEmptyPattern: vitest reads the names of other fixtures from this pattern
     async ({}, use) => {
@@ -57,10 +66,10 @@ export const test = cloudTest.extend<{
     },
     { scope: "file" },
   ],
-  visit: async ({ browser, cloud }, use) => {
+  visit: async ({ browser, place }, use) => {
     const visitors: Visitor[] = [];
     await use(async (options = {}) => {
-      const visitor = await newVisitor(browser, cloud, options);
+      const visitor = await newVisitor(browser, place, options);
       visitors.push(visitor);
       return visitor;
     });
@@ -73,8 +82,8 @@ export const test = cloudTest.extend<{
 
 async function newVisitor(
   browser: Browser,
-  cloud: TestCloud,
-  { key = cloud.key, ...options }: VisitorOptions,
+  { http, ws, endpoints, gateway, key: ownKey }: Place,
+  { key = ownKey, ...options }: VisitorOptions,
 ): Promise<Visitor> {
   const context = await browser.newContext({
     viewport: { width: 1280, height: 800 },
@@ -84,7 +93,7 @@ async function newVisitor(
   });
   const seen: string[] = [];
   const expected: RegExp[] = [];
-  const own = new Set([cloud.http, cloud.ws, cloud.endpoints.s3].map((url) => new URL(url!).host));
+  const own = new Set([http, ws, endpoints.s3].map((url) => new URL(url!).host));
   const isForeign = (url: string) => /^(https?|wss?):/.test(url) && !own.has(new URL(url).host);
   let cut = false;
 
@@ -118,8 +127,12 @@ async function newVisitor(
     context,
     page,
     async open(path, tab = page) {
-      await tab.goto(`${cloud.http}${path}${signedIn ? "" : `#key=${key}`}`);
-      if (!signedIn) await tab.waitForURL((url) => url.hash === "");
+      if (signedIn) return void (await tab.goto(http + path));
+      const exchanged = tab.waitForResponse(
+        (answer) => answer.url().endsWith("/api/session") && answer.request().method() === "POST",
+      );
+      await tab.goto(`${http}${path}#key=${key}`);
+      await (await exchanged).finished();
       signedIn = true;
     },
     async newTab(path) {
@@ -131,7 +144,7 @@ async function newVisitor(
       cut = now;
       await context.setOffline(now);
       // Chromium lets open WebSockets live on in a network that is gone.
-      if (now) for (const { id } of cloud.gateway.connections.list()) cloud.gateway.connections.cut(id);
+      if (now) for (const { id } of gateway?.connections.list() ?? []) gateway?.connections.cut(id);
     },
     expectComplaint: (pattern) => void expected.push(pattern),
     faults: () => seen.filter((fault) => !expected.some((pattern) => pattern.test(fault))),
