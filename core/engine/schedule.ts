@@ -125,13 +125,15 @@ export async function fireDue(
     // The next moment would meet the same, so this one must not stand before all that follow.
     return { failure: failureOf(error) };
   });
+  // A job that an earlier call has made, and died, makes good no moment that came after it.
+  const upTo = "job" in fired ? Math.max(moment, fired.job.createdAt) : now;
   await update(services, key, (before) => {
     const after =
       "job" in fired
         ? withJob(before, fired.job)
         : { ...before, lastFailure: "failure" in fired ? fired.failure : overlapping(fired.skippedFor) };
     // Another sweep, or its owner, may have moved it on meanwhile.
-    return before.nextAt === moment ? { ...after, nextAt: nextMoment(before, now) } : after;
+    return before.nextAt === moment ? { ...after, nextAt: nextMoment(before, upTo) } : after;
   });
   return fired;
 }

@@ -84,6 +84,11 @@ test("a sweep that dies after the job was submitted leaves a moment that the nex
   expect(await submitted()).toHaveLength(1);
   expect(await next()).toBe("12:20:00");
   expect((await schedule()).lastJobId).toBe((await submitted())[0]?.jobId);
+  // That job was made before the moments that have passed since, so they are owed one.
+  await sweep();
+  await sweep();
+  expect(await submitted()).toHaveLength(2);
+  expect((await schedule()).nextAt).toBeGreaterThan(time.now());
 });
 
 test("after an outage a schedule fires once, not once for every moment that was missed", async () => {
