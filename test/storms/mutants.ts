@@ -399,12 +399,6 @@ export const mutants: Mutant[] = [
     replace: "    // The next moment",
   },
   {
-    defect: "a job makes good moments that came after it",
-    file: "core/engine/schedule.ts",
-    find: `"job" in fired ? Math.max(moment, fired.job.createdAt) : now`,
-    replace: "now",
-  },
-  {
     defect: "a moment does not look whether the job before is at work",
     file: "core/engine/schedule.ts",
     find: `return open && overlap === "skip" ? undefined : submitOnce();`,
