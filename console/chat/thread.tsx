@@ -8,7 +8,7 @@ import { attempt, Empty, Note, Problem, Skeleton } from "../ui/parts.tsx";
 import { Markdown } from "../ui/text.tsx";
 import { Moment } from "../ui/time.tsx";
 import { Composer, type SendWith } from "./composer.tsx";
-import { BackgroundWork, PastWork, WorkAtHand } from "./work.tsx";
+import { AllWork, BackgroundWork, WorkAtHand } from "./work.tsx";
 
 /** One conversation, or the beginning of one. */
 export function Thread({ id, onChange }: { id: string | undefined; onChange: () => void }) {
@@ -113,7 +113,7 @@ function TurnView({
       )}
       {answer && <Answer message={answer} isLate={!question} />}
       {isActive && <WorkAtHand key={active_job_id} jobId={active_job_id!} onEnd={onChange} />}
-      {hasFailed && <Failed jobId={failed_job_id!} message={error?.message} onRetry={onChange} />}
+      {hasFailed && <Failed jobId={failed_job_id!} error={error} onRetry={onChange} />}
     </>
   );
 }
@@ -160,18 +160,21 @@ function Answer({ message, isLate }: { message: ConversationMessage; isLate: boo
         <Moment at={message.created_at} />
         <a href={`/jobs/${message.job_id}`}>job</a>
       </div>
-      <PastWork jobId={message.job_id} />
+      {status !== "started" && (
+        // What has been made in the background is not in the words that announce it.
+        <AllWork jobId={message.job_id} title="How it came about" isOpen={isLate && status === "completed"} />
+      )}
     </article>
   );
 }
 
 function Failed({
   jobId,
-  message,
+  error,
   onRetry,
 }: {
   jobId: string;
-  message: string | undefined;
+  error: Conversation["error"];
   onRetry: () => void;
 }) {
   const busy = useSignal(false);
@@ -182,13 +185,19 @@ function Failed({
   };
   return (
     <Note status="failed">
-      <span>{message ?? "This could not be answered."}</span>
+      <span>{error?.for_user ?? "This could not be answered."}</span>
       <button type="button" class="button small" disabled={busy.value} onClick={() => void retry()}>
         Try again
       </button>
       <a class="small" href={`/jobs/${jobId}`}>
         job
       </a>
+      {error && (
+        <details class="whole small">
+          <summary>{error.code}</summary>
+          {error.message}
+        </details>
+      )}
     </Note>
   );
 }

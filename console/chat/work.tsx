@@ -26,7 +26,7 @@ export function WorkAtHand({ jobId, onEnd }: { jobId: string; onEnd: () => void 
       <Standing jobId={jobId} scene={scene} />
       {scene && <Streams live={live} scene={scene} />}
       {scene && <Waiting scene={scene} live />}
-      <PastWork jobId={jobId} />
+      <AllWork jobId={jobId} title="All of its work" />
     </article>
   );
 }
@@ -99,11 +99,19 @@ function Arriving({ text }: { text: ReadonlySignal<string> }) {
 }
 
 /** All that a job has done, once somebody wants to know. */
-export function PastWork({ jobId }: { jobId: string }) {
-  const open = useSignal(false);
+export function AllWork({
+  jobId,
+  title,
+  isOpen = false,
+}: {
+  jobId: string;
+  title: string;
+  isOpen?: boolean;
+}) {
+  const open = useSignal(isOpen);
   return (
-    <details class="small" onToggle={({ currentTarget }) => (open.value = currentTarget.open)}>
-      <summary class="soft">How it comes about</summary>
+    <details class="small" open={isOpen} onToggle={({ currentTarget }) => (open.value = currentTarget.open)}>
+      <summary class="soft">{title}</summary>
       {open.value && <AllOf jobId={jobId} />}
     </details>
   );

@@ -127,12 +127,10 @@ export function Notes({ job, live }: { job: JobRecord; live: boolean }) {
             {job.failure.message}
           </span>
           <code class="small">{job.failure.code}</code>
-          {job.failure.details !== undefined && (
-            <details class="whole">
-              <summary>Details</summary>
-              <JsonView value={job.failure.details} open={3} />
-            </details>
-          )}
+          <details class="whole">
+            <summary>What that means</summary>
+            <FailureDetails job={job} />
+          </details>
         </Note>
       )}
       {job.cancelRequested && !ended && (
@@ -156,6 +154,19 @@ export function Notes({ job, live }: { job: JobRecord; live: boolean }) {
         </Note>
       )}
     </>
+  );
+}
+
+/** The service says what its codes mean, so that the page need not hold all of them. */
+function FailureDetails({ job }: { job: JobRecord }) {
+  const { value } = useResource((signal) => client.get(job.jobId, { signal }), [job.jobId]);
+  const error = value.value?.error;
+  return (
+    <div class="stack tight">
+      <p>{error?.for_user ?? "\u00a0"}</p>
+      <p>{error?.for_developer ?? "\u00a0"}</p>
+      {job.failure?.details !== undefined && <JsonView value={job.failure.details} open={3} />}
+    </div>
   );
 }
 

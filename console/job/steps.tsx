@@ -53,7 +53,7 @@ export function Steps({ live, scene, isPast }: { live: LiveJob; scene: Scene; is
         <div class="ticks">
           {gantt.ticks.map(({ left, ms }) => (
             <span key={ms} style={{ left: `${left}%` }}>
-              {ms === 0 ? "0" : duration(ms)}
+              {tickText(ms, gantt.tickMs)}
             </span>
           ))}
         </div>
@@ -76,7 +76,10 @@ export function Steps({ live, scene, isPast }: { live: LiveJob; scene: Scene; is
       {rows.map((row) => {
         const isOpen = open.value.has(row.step.path);
         return (
-          <div key={row.step.path} class={`step ${row.step.status} ${row.step.inherited ? "inherited" : ""}`}>
+          <div
+            key={row.step.path}
+            class={`step ${ended ? leftAs(row.step) : row.step.status} ${row.step.inherited ? "inherited" : ""}`}
+          >
             <button
               type="button"
               class="name"
@@ -111,6 +114,18 @@ export function Steps({ live, scene, isPast }: { live: LiveJob; scene: Scene; is
       )}
     </div>
   );
+}
+
+/** Nothing comes of a step that has no outcome when its job ends. */
+function leftAs({ status }: Step): string {
+  return status === "completed" || status === "failed" ? status : "cancelled";
+}
+
+/** As exact as the ticks lie close to each other. */
+function tickText(ms: number, everyMs: number): string {
+  if (ms === 0) return "0";
+  if (ms < 1_000 || everyMs % 1_000 === 0) return duration(ms);
+  return `${(ms / 1_000).toFixed(everyMs < 100 ? 2 : 1)} s`;
 }
 
 function Path({ of }: { of: string }) {

@@ -17,8 +17,9 @@ export type Gantt = {
   rows: Row[];
   /** When a worker had the job in hand. */
   passes: (Place & { from: Millis; to: Millis; reason?: string })[];
-  /** Round times since the beginning. */
+  /** Round times since the beginning, `tickMs` or a multiple of it apart. */
   ticks: { left: number; ms: Millis }[];
+  tickMs: Millis;
   /** Where nothing happened for so long that it is drawn shorter than it was. */
   folds: (Place & { ms: Millis })[];
   /** Where this moment is; absent once the job has ended. */
@@ -69,6 +70,7 @@ export function layOut(scene: Scene, now: Millis, until: Millis = 0): Gantt {
     rows: rows.map((row) => ({ ...row, bars: row.bars.map((bar) => ({ ...bar, ...place(bar) })) })),
     passes: passes.map((pass) => ({ ...pass, ...place(pass) })),
     ticks: axis.ticks,
+    tickMs: axis.every,
     folds: axis.folds.map((fold) => ({ ...place(fold), ms: fold.to - fold.from })),
     ...(ended ? {} : { now: axis.at(end) }),
   };
@@ -123,7 +125,7 @@ function axisOf(from: Millis, end: Millis, until: Millis, busy: Stretch[]) {
       if (!last || left - last.left >= 80 / mostTicks / 2) ticks.push({ left, ms });
     }
   }
-  return { at, ticks, folds };
+  return { at, ticks, every, folds };
 }
 
 /** What a line from one moment to another has that none of the stretches covers. */

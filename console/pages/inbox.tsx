@@ -22,12 +22,12 @@ export default function InboxPage() {
   // It stays open when somebody else decides: what one is reading or writing must not turn into something else.
   const held = useRef<Question | undefined>(undefined);
   const asked = query.question ?? held.current?.callback_id;
-  const found = questions?.find(({ callback_id }) => callback_id === asked);
+  const chosen = questions?.find(({ callback_id }) => callback_id === asked);
   const isKept = held.current?.callback_id === asked && !answered.value.has(asked ?? "");
-  const open = found ?? (isKept ? held.current : undefined) ?? questions?.[0];
+  const open = chosen ?? (isKept ? held.current : undefined) ?? questions?.[0];
   held.current = open;
 
-  const at = questions?.findIndex(({ callback_id }) => callback_id === open?.callback_id) ?? -1;
+  const at = open ? (questions?.indexOf(open) ?? -1) : -1;
   const select = (one: Question | undefined) => {
     if (one) route(addressOf(one), true);
   };
@@ -94,7 +94,7 @@ export default function InboxPage() {
                 </a>
               }
             >
-              {found ? (
+              {at >= 0 ? (
                 <OpenQuestion
                   question={open}
                   onAnswered={() => {
