@@ -103,8 +103,8 @@ export const mutants: Mutant[] = [
   {
     defect: "a cancel leaves due where it is",
     file: "core/engine/signal.ts",
-    find: "head: { ...(await asHeadHas(services, known, next)), due: services.now() }",
-    replace: "head: await asHeadHas(services, known, next)",
+    find: "due: services.now() + services.settings.submitDueMs,",
+    replace: "",
   },
   {
     defect: "a key that was used for something else is taken for a repetition",
