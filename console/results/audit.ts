@@ -54,21 +54,17 @@ type Analysis = Pick<AuditResult["sections"][number], "summary" | "conformity" |
 export function auditView(
   _input: AuditInput | undefined,
   result: AuditResult | undefined,
-  work: Work | undefined,
+  work: Work,
   told?: { number: number; approved: boolean },
 ): AuditView {
-  const plans = work
-    ? plansIn(work)
-    : result
-      ? [{ number: 0, plan: result.plan, decision: { approved: true } }]
-      : [];
+  const plans = plansIn(work);
   const last = plans.at(-1);
   if (last?.open && told && told.number >= last.number) {
     delete last.open;
     last.decision = { approved: told.approved };
   }
   const approved = plans.find(({ decision }) => decision?.approved);
-  const outcomes = work ? outcomesIn(work) : [];
+  const outcomes = outcomesIn(work);
   const sections = (approved?.plan.sections ?? []).map((planned) =>
     sectionView(planned, outcomes, result, work),
   );
@@ -78,7 +74,7 @@ export function auditView(
     sections,
     errors: result?.errors ?? outcomes.flatMap(({ error }) => error ?? []),
     notes: outcomes.flatMap(({ notes }) => notes),
-    summary: (work && lastOf(work, /^cycle-\d+\/consolidate/)) ?? { status: "pending" },
+    summary: lastOf(work, /^cycle-\d+\/consolidate/) ?? { status: "pending" },
     report: result?.report,
   };
 }
@@ -111,13 +107,12 @@ function sectionView(
   { id, name, order, priority }: AuditPlan["sections"][number],
   outcomes: CycleOutcome[],
   result: AuditResult | undefined,
-  work: Work | undefined,
+  work: Work,
 ): SectionView {
   const about = { id, name, order, priority };
   const [analyze, write] = [new RegExp(`^cycle-\\d+/analyze-${id}`), new RegExp(`^cycle-\\d+/write-${id}`)];
-  const text = (work && lastOf(work, write)) ?? { status: "pending" as const };
+  const text = lastOf(work, write) ?? { status: "pending" as const };
   const found = result?.sections.find((section) => section.id === id);
-  if (!work) return { ...about, status: "completed", ...(found ? { analysis: found } : {}), text };
   const tries = outcomes.filter(({ section }) => section === id);
   const { error } = tries.at(-1) ?? {};
   const analyzing = lastOf(work, analyze)?.status;
@@ -148,12 +143,12 @@ function sectionView(
 }
 
 function statusOf(
-  work: Work | undefined,
+  work: Work,
   result: AuditResult | undefined,
   plans: PlanView[],
   sections: SectionView[],
 ): AuditStatus {
-  if (result || !work) return "completed";
+  if (result) return "completed";
   const { status, cancelRequested } = work.job;
   if (cancelRequested) return "cancelled";
   if (status === "completed" || status === "failed" || status === "cancelled") return status;

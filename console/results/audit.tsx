@@ -30,10 +30,10 @@ export function Audit({ jobId, input, result, work }: Shown) {
     input as AuditInput | undefined,
     result as AuditResult | undefined,
     work,
-    work?.isNow ? told.value : undefined,
+    work.isNow ? told.value : undefined,
   );
-  const reportFirst = useCameLater({ result, work });
-  const waits = work?.isNow && (work.job.status === "pending" || work.job.status === "waiting");
+  const reportFirst = useCameLater(work);
+  const waits = work.isNow && (work.job.status === "pending" || work.job.status === "waiting");
   return (
     <div class="stack">
       <Card title={`Audit of ${reportId}`} actions={<AuditState of={view.status} />}>
@@ -51,7 +51,7 @@ export function Audit({ jobId, input, result, work }: Shown) {
           key={plan.number}
           of={plan}
           jobId={jobId}
-          canDecide={work?.isNow === true}
+          canDecide={work.isNow === true}
           onDecided={(approved) => {
             told.value = { number: plan.number, approved };
           }}

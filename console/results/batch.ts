@@ -14,11 +14,11 @@ type Child = {
 export function childrenOf(
   input: BatchInput | undefined,
   result: BatchResult | undefined,
-  work: Work | undefined,
+  work: Work,
 ): Child[] {
   const asked = input?.jobs ?? result?.jobs.map(({ type }) => ({ type, title: undefined })) ?? [];
   return asked.map(({ type, title }, index) => {
-    const part = work?.part(`job-${index}`);
+    const part = work.part(`job-${index}`);
     const ended = result?.jobs[index];
     const status = ended ? (ended.completed ? "completed" : "failed") : (part?.status ?? "pending");
     return {

@@ -33,7 +33,7 @@ export function Batch({ input, result, work }: Shown) {
               {child.id ? <a href={`/jobs/${child.id}`}>{child.title}</a> : child.title}
             </span>
             <span class="tag">{child.type}</span>
-            {work?.isNow && child.id && atWork.includes(child) ? (
+            {work.isNow && child.id && atWork.includes(child) ? (
               <AtWork id={child.id} title={child.title} />
             ) : (
               <PartState of={child.status === "waiting" ? "running" : child.status} />

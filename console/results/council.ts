@@ -35,7 +35,7 @@ export type RankingView = {
 export function councilView(
   input: CouncilInput | undefined,
   result: CouncilResult | undefined,
-  work: Work | undefined,
+  work: Work,
 ): CouncilView {
   const about = {
     question: input?.question ?? "",
@@ -50,7 +50,7 @@ type Stages = Omit<CouncilView, "question" | "manner" | "chairman">;
 function ofResult(
   { stage1, stage2, stage3, metadata, title }: CouncilResult,
   input: CouncilInput | undefined,
-  work: Work | undefined,
+  work: Work,
 ): Stages {
   const lost = (stage: "stage1" | "stage2") => metadata.failures.filter((failure) => failure.stage === stage);
   const answered: Stages["answers"] = [
@@ -79,7 +79,7 @@ function ofResult(
     })),
   ];
   const { response, ...final } = stage3;
-  const standsIn = input ? stage3.model !== input.chairman : work?.part("stage3")?.standsIn;
+  const standsIn = input ? stage3.model !== input.chairman : work.part("stage3")?.standsIn;
   return {
     answers: inOrder(answered, input),
     rankings: inOrder(rankings, input),
@@ -92,17 +92,16 @@ function ofResult(
   };
 }
 
-function ofWork(input: CouncilInput | undefined, work: Work | undefined): Stages {
+function ofWork(input: CouncilInput | undefined, work: Work): Stages {
   const members = membersOf(input?.members ?? []);
-  const nothing: Writing = { status: "pending" };
-  const title = work?.value<{ text: string }>("title")?.text;
+  const title = work.value<{ text: string }>("title")?.text;
   return {
-    answers: members.map(({ name, step }) => ({ name, writing: work?.writing(`stage1/${step}`) ?? nothing })),
+    answers: members.map(({ name, step }) => ({ name, writing: work.writing(`stage1/${step}`) })),
     rankings: members.flatMap(({ name, step }): RankingView[] => {
-      const answer = work?.writing(`stage1/${step}`);
+      const answer = work.writing(`stage1/${step}`);
       // Only who has answered ranks.
       if (answer?.status === "failed") return [];
-      const { status, text, mock, truncated, failure } = work?.writing(`stage2/${step}`) ?? nothing;
+      const { status, text, mock, truncated, failure } = work.writing(`stage2/${step}`);
       const marks = { ...(mock ? { mock } : {}), ...(truncated ? { truncated } : {}) };
       return [
         { name, status, ...(text === undefined ? {} : { text }), ...marks, ...(failure ? { failure } : {}) },
@@ -112,7 +111,7 @@ function ofWork(input: CouncilInput | undefined, work: Work | undefined): Stages
     agreement: null,
     counted: 0,
     note: undefined,
-    final: work?.writing("stage3") ?? nothing,
+    final: work.writing("stage3"),
     title,
   };
 }

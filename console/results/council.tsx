@@ -7,7 +7,7 @@ import { useCameLater } from "./use-work.ts";
 
 export function Council({ input, result, work }: Shown) {
   const view = councilView(input as CouncilInput | undefined, result as CouncilResult | undefined, work);
-  const answerFirst = useCameLater({ result, work });
+  const answerFirst = useCameLater(work);
   return (
     <div class="stack">
       {view.question && <Question view={view} />}

@@ -50,12 +50,12 @@ export type ReviewView = {
 export function generationView(
   input: GenerationInput | undefined,
   result: GenerationResult | undefined,
-  work: Work | undefined,
+  work: Work,
 ): GenerationView {
-  const draft = work?.object<Draft>("specification");
-  const architecture = work?.object<Architecture>("architecture");
+  const draft = work.object<Draft>("specification");
+  const architecture = work.object<Architecture>("architecture");
   const planned = architecture?.files ?? result?.files ?? [];
-  const tasks = work?.object<Record<string, { instructions: string; depends_on?: string[] }>>("tasks");
+  const tasks = work.object<Record<string, { instructions: string; depends_on?: string[] }>>("tasks");
   const pathOf = (label: string) => planned[Number(label.replace("file_", "")) - 1]?.path ?? label;
   const files = planned.map(({ path, purpose }, index) => {
     const task = tasks?.[`file_${index + 1}`];
@@ -69,7 +69,7 @@ export function generationView(
     return { ...about, ...fileOf(work, placeOf(index, path), kept) };
   });
   const reviews = reviewsOf(work, result, pathOf);
-  const isAsking = work?.part("clarification")?.status === "waiting";
+  const isAsking = work.part("clarification")?.status === "waiting";
   return {
     specification: result?.specification ?? draft,
     decisions: result?.specification.decisions ?? [],
@@ -88,11 +88,7 @@ function placeOf(index: number, path: string): string {
 
 type Standing = Omit<FileView, "path" | "purpose" | "instructions" | "dependsOn">;
 
-function fileOf(work: Work | undefined, place: string, kept: Artifact | undefined): Standing {
-  if (!work) {
-    const writing: Writing = { status: "completed" };
-    return { status: "completed", artifact: kept, content: undefined, writing, failure: undefined, fixes: 0 };
-  }
+function fileOf(work: Work, place: string, kept: Artifact | undefined): Standing {
   const rounds = ["develop"];
   for (let round = 1; work.part(`fix-${round}/${place}/write`); round += 1) rounds.push(`fix-${round}`);
   const inScope = (scope: string) => work.writing(`${scope}/${place}/write`);
@@ -129,15 +125,15 @@ export function fileIn(text: string): string {
 }
 
 function reviewsOf(
-  work: Work | undefined,
+  work: Work,
   result: GenerationResult | undefined,
   pathOf: (label: string) => string,
 ): ReviewView[] {
   const reviews: ReviewView[] = [];
   for (let round = 1; ; round += 1) {
-    const part = work?.part(`review-${round}`);
+    const part = work.part(`review-${round}`);
     if (!part) break;
-    const found = work?.object<{ summary: string; findings: Finding[] }>(`review-${round}`);
+    const found = work.object<{ summary: string; findings: Finding[] }>(`review-${round}`);
     reviews.push({
       round,
       status: part.status,
@@ -153,19 +149,19 @@ function reviewsOf(
 function stagesOf(
   input: GenerationInput | undefined,
   result: GenerationResult | undefined,
-  work: Work | undefined,
+  work: Work,
   files: FileView[],
   reviews: ReviewView[],
 ): Stage[] {
-  const at = (name: string): PartStatus => (result ? "completed" : (work?.part(name)?.status ?? "pending"));
+  const at = (name: string): PartStatus => (result ? "completed" : (work.part(name)?.status ?? "pending"));
   const written = files.filter(({ artifact }) => artifact).length;
   const all = files.length > 0 && written === files.length;
   const failed = files.some(({ status }) => status === "failed");
   const begun = files.some(({ status }) => status !== "pending" && status !== "cancelled");
   const [last] = reviews.slice(-1);
   const fixing = files.some(({ fixes, status }) => fixes > 0 && status === "running");
-  const bundle = work?.steps.find(({ path }) => path.startsWith("bundle-"));
-  const asks = work?.part("clarification") || input?.ask !== false;
+  const bundle = work.steps.find(({ path }) => path.startsWith("bundle-"));
+  const asks = work.part("clarification") || input?.ask !== false;
   return [
     { title: "Specification", status: at("specification") },
     ...(asks ? [{ title: "Questions", status: answered(result, work) }] : []),
@@ -181,9 +177,9 @@ function stagesOf(
 }
 
 /** Where nothing was unclear nobody is asked, which is as good as an answer. */
-function answered(result: GenerationResult | undefined, work: Work | undefined): PartStatus {
-  if (result || work?.part("architecture")) return "completed";
-  return work?.part("clarification")?.status ?? "pending";
+function answered(result: GenerationResult | undefined, work: Work): PartStatus {
+  if (result || work.part("architecture")) return "completed";
+  return work.part("clarification")?.status ?? "pending";
 }
 
 /** A folder with what is in it, folders first. */

@@ -30,7 +30,7 @@ export function Generation({ input, result, work }: Shown) {
     work,
   );
   const { name = "project", description } = (input ?? {}) as Partial<GenerationInput>;
-  const filesFirst = useCameLater({ result, work });
+  const filesFirst = useCameLater(work);
   const files = view.files.length > 0 && (
     <>
       <Files view={view} name={name} />

@@ -15,8 +15,8 @@ export type Shown = {
   input: Json | undefined;
   /** Defined once the job has completed. */
   result: Json | undefined;
-  /** What the job has done so far. Absent where only its values are known: in a chat, in a comparison. */
-  work?: Work;
+  /** What the job has done so far. */
+  work: Work;
 };
 
 type View = ComponentType<Shown>;
@@ -40,13 +40,6 @@ const views: Record<string, Chunk> = {
   video: async () => (await import("./operation.tsx")).Video,
 };
 
-const askers = new Set(["audit", "maieutic"]);
-
-/** The view of this type asks its person itself, at the place that the question is about. */
-export function asksItself(type: string): boolean {
-  return askers.has(type);
-}
-
 /** Input, progress and result of a job as its type wants to be looked at, at any moment of its life. */
 export function ResultView({
   live,
@@ -60,17 +53,10 @@ export function ResultView({
   result: Json | undefined;
 }) {
   const work = useWork(live, scene);
-  return <Typed type={scene.job.type} jobId={live.jobId} input={input} result={result} work={work} />;
-}
-
-/** The same of values alone: a message in a conversation, one of two that are compared. */
-export function ValueView({ type, ...shown }: Omit<Shown, "work"> & { type: string }) {
-  return <Typed type={type} {...shown} />;
-}
-
-function Typed({ type, ...shown }: Shown & { type: string }) {
+  const { type } = scene.job;
   const load = Object.hasOwn(views, type) ? views[type] : undefined;
   const [fault] = useErrorBoundary();
+  const shown = { jobId: live.jobId, input, result, work };
   // A journal may be older or newer than this page.
   if (fault || !load) return <Plain {...shown} />;
   return <Loaded key={type} load={load} {...shown} />;

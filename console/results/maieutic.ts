@@ -48,38 +48,36 @@ const deepest = depthNames.length - 1;
 export function dialogueView(
   input: MaieuticInput | undefined,
   result: MaieuticResult | undefined,
-  work: Work | undefined,
+  work: Work,
   told: ReadonlyMap<string, string> = new Map(),
 ): DialogueView {
-  const turns = result?.turns.length || !work ? finished(result?.turns ?? [], work) : underWay(work, told);
+  const turns = result?.turns.length ? finished(result.turns, work) : underWay(work, told);
   const elements = result?.extracted_elements ?? {};
-  const offer = work && openAt(work, "offer");
-  const suggested = elements.suggestion ?? work?.object<Suggestion>("suggestion");
-  const { accept, ...wanted } = work?.value<{ accept: boolean } & Partial<Suggestion>>("offer") ?? {};
-  const understood = work?.writing("understanding");
+  const offer = openAt(work, "offer");
+  const suggested = elements.suggestion ?? work.object<Suggestion>("suggestion");
+  const { accept, ...wanted } = work.value<{ accept: boolean } & Partial<Suggestion>>("offer") ?? {};
+  const understood = work.writing("understanding");
   return {
     narrative: result?.initial_narrative ?? input?.narrative ?? "",
     goal: result?.goal ?? input?.goal ?? "understand",
     mostTurns: result?.max_turns ?? input?.max_turns ?? 5,
     isInteractive: input?.interactive !== false,
     turns,
-    understanding: result?.final_understanding
-      ? whole(result.final_understanding, understood)
-      : (understood ?? { status: "pending" }),
+    understanding: result?.final_understanding ? whole(result.final_understanding, understood) : understood,
     suggestion: suggested && { ...suggested, ...wanted },
     isDeclined: accept === false,
     offer: offer && !told.has(offer.callbackId) ? offer : undefined,
-    projectionId: work?.part("projection")?.step.childJobId,
+    projectionId: work.part("projection")?.step.childJobId,
     projection: elements.projection as DialogueView["projection"],
     projectionError: elements.projection_error?.message,
   };
 }
 
-function finished(turns: Turn[], work: Work | undefined): TurnView[] {
+function finished(turns: Turn[], work: Work): TurnView[] {
   return turns.map(({ question, answer, insights, depth_level }, index) => ({
     number: index + 1,
     depth: depth_level,
-    question: whole(question, work?.writing(`question-${index + 1}`)),
+    question: whole(question, work.writing(`question-${index + 1}`)),
     answer,
     insights,
   }));

@@ -17,12 +17,12 @@ export function Dialogue({ input, result, work }: Shown) {
     input as MaieuticInput | undefined,
     result as MaieuticResult | undefined,
     work,
-    work?.isNow ? told.value : undefined,
+    work.isNow ? told.value : undefined,
   );
   const tell = (callbackId: string, said: string) => {
     told.value = new Map(told.value).set(callbackId, said);
   };
-  const canAnswer = work?.isNow === true;
+  const canAnswer = work.isNow === true;
   return (
     <div class="stack">
       <Card title="Narrative">

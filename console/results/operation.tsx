@@ -36,7 +36,7 @@ export function Video({ jobId, input, result, work }: Shown) {
             {made ? (
               <Player made={made} prompt={prompt} />
             ) : (
-              <p class="faint">{work?.isOver ? "There is no video." : "The video is being made."}</p>
+              <p class="faint">{work.isOver ? "There is no video." : "The video is being made."}</p>
             )}
           </figure>
           <p class="plain">{prompt}</p>
@@ -51,7 +51,7 @@ export function Video({ jobId, input, result, work }: Shown) {
           />
         </div>
       </Card>
-      {work && <Standing work={work} name={videoOperation(work)} />}
+      <Standing work={work} name={videoOperation(work)} />
     </div>
   );
 }
@@ -109,7 +109,7 @@ export function Operation({ input, result, work }: Shown) {
           <JsonView value={made.result} />
         </Card>
       )}
-      {work && <Standing work={work} name="operation" />}
+      <Standing work={work} name="operation" />
       <Card title="Request">
         <div class="stack">
           <p>
@@ -126,7 +126,7 @@ export function Operation({ input, result, work }: Shown) {
 export function CallOff({ input, result, work }: Shown) {
   const { ticket } = (input ?? {}) as { ticket?: { operation: string; operation_id: string } };
   const said = result as CallOffResult | undefined;
-  const attempts = work?.part("call-off")?.step.attempts.length ?? 0;
+  const attempts = work.part("call-off")?.step.attempts.length ?? 0;
   return (
     <Card
       title="Call-off"

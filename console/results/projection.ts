@@ -26,19 +26,16 @@ export type ProjectionView = {
 export function projectionView(
   input: ProjectionInput | undefined,
   result: ProjectionResult | undefined,
-  work: Work | undefined,
+  work: Work,
 ): ProjectionView {
   const narrative = result?.projection.source_narrative ?? input?.narrative ?? "";
   const written = (phase: string): Writing => {
-    const step = work?.writing(phase);
+    const step = work.writing(phase);
     if (phase === "stylize" && result) return whole(result.final_projection, step);
     if (phase === "reflect" && result) return whole(result.reflection, step);
-    if (step) return step;
-    // The result alone has but the beginnings of what came in between.
-    const seen = result?.steps?.find(({ metadata }) => metadata.step_type === phase);
-    return seen ? { ...whole(seen.output_snapshot), model: seen.metadata.model } : { status: "pending" };
+    return step;
   };
-  const chosen = work?.value<Record<"persona" | "namespace" | "style", { name: string }>>("configuration");
+  const chosen = work.value<Record<"persona" | "namespace" | "style", { name: string }>>("configuration");
   const named = (part: "persona" | "namespace" | "style") =>
     result?.[part] ?? chosen?.[part].name ?? input?.[part] ?? "as configured";
   const views = phases.map(

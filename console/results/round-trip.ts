@@ -19,10 +19,10 @@ type Asked = { text: string; source: string; intermediate: string };
 export function roundTripView(
   { text, source, intermediate }: Asked,
   result: RoundTrip | undefined,
-  work: Work | undefined,
+  work: Work,
   within = "",
 ): RoundTripView {
-  const written = (name: string): Writing => work?.writing(within + name) ?? { status: "pending" };
+  const written = (name: string): Writing => work.writing(within + name);
   const asked = { source, intermediate, original: whole(text) };
   if (result) {
     const { preserved_elements: preserved, lost_elements: lost, gained_elements: gained } = result;
@@ -38,7 +38,7 @@ export function roundTripView(
   }
   /** An analysis that has failed for good is left out by the job, so that it is no reason to wait. */
   const found = <T>(name: string): T | null | undefined =>
-    work?.object<T>(within + name) ?? (work?.part(within + name)?.status === "failed" ? null : undefined);
+    work.object<T>(within + name) ?? (work.part(within + name)?.status === "failed" ? null : undefined);
   const score = found<{ similarity: number }>("similarity");
   return {
     ...asked,
@@ -78,7 +78,7 @@ export type StabilityView = {
 export function stabilityView(
   input: StabilityInput | undefined,
   result: StabilityResult | undefined,
-  work: Work | undefined,
+  work: Work,
 ): StabilityView {
   const original = result?.original_text ?? input?.text ?? "";
   const { source_language: source = "english" } = input ?? {};
@@ -104,7 +104,7 @@ export function stabilityView(
           : "running";
     return { language, trip, drift: trip.drift, state, ...(failed && failure ? { error: failure } : {}) };
   });
-  const core = work?.object<{ stable: string[]; volatile: string[] }>("core");
+  const core = work.object<{ stable: string[]; volatile: string[] }>("core");
   return {
     original,
     languages,
@@ -116,7 +116,7 @@ export function stabilityView(
 }
 
 /** Where nobody has named languages the deployment has, and the steps say which. */
-function begunIn(work: Work | undefined): string[] {
-  const scopes = work?.steps.flatMap(({ path }) => /^([a-z]+)\//.exec(path)?.[1] ?? []) ?? [];
+function begunIn(work: Work): string[] {
+  const scopes = work.steps.flatMap(({ path }) => /^([a-z]+)\//.exec(path)?.[1] ?? []) ?? [];
   return [...new Set(scopes)].filter((scope) => scope !== "core");
 }

@@ -28,9 +28,9 @@ import { whole } from "./work.ts";
 /** Where a message went, and why. */
 export function Router({ input, work }: Shown) {
   const { question = "" } = (input ?? {}) as Partial<RouterInput>;
-  const choice = work?.object<{ specialist: string; reason: string; language?: string }>("route");
-  const next = work?.job.continuedAs;
-  const route = work?.part("route");
+  const choice = work.object<{ specialist: string; reason: string; language?: string }>("route");
+  const next = work.job.continuedAs;
+  const route = work.part("route");
   return (
     <Card
       title="Message"
@@ -53,7 +53,7 @@ export function Router({ input, work }: Shown) {
             . <span class="soft">{choice.reason}</span>
           </p>
         ) : (
-          <p class="soft">{work?.job.progress?.details ?? "Who is to work on it is being chosen."}</p>
+          <p class="soft">{work.job.progress?.details ?? "Who is to work on it is being chosen."}</p>
         )}
         {route?.status === "failed" && (
           <Note status="waiting">No model could choose, so the message was placed by its words.</Note>
@@ -67,7 +67,7 @@ export function Router({ input, work }: Shown) {
 export function Notification({ input, result, work }: Shown) {
   const { job_id: jobId = "", url = "" } = (input ?? {}) as Partial<NotificationInput>;
   const answer = (result as NotificationResult | undefined)?.status;
-  const deliver = work?.part("deliver");
+  const deliver = work.part("deliver");
   return (
     <Card title="Webhook" actions={deliver && <PartState of={deliver.status} />}>
       <div class="stack">
@@ -106,8 +106,8 @@ export function Notification({ input, result, work }: Shown) {
 export function GeneratedField({ input, result, work }: Shown) {
   const asked = (input ?? {}) as Partial<FieldInput>;
   const made = result as FieldResult | undefined;
-  const part = work?.part("value");
-  const value = made?.value ?? work?.object<{ value: Json }>("value")?.value;
+  const part = work.part("value");
+  const value = made?.value ?? work.object<{ value: Json }>("value")?.value;
   return (
     <Card
       title={`${asked.field ?? made?.field} of ${asked.attribute ?? made?.attribute}`}
@@ -143,10 +143,8 @@ function FieldValue({ value }: { value: Json }) {
 export function SystemPrompt({ input, result, work }: Shown) {
   const { parts = {}, context } = (input ?? {}) as Partial<SystemPromptInput>;
   const made = result as SystemPromptResult | undefined;
-  const step = work?.writing("merge");
-  const merged = made
-    ? { ...whole(made.system_prompt, step), model: made.model }
-    : (step ?? { status: "pending" as const });
+  const step = work.writing("merge");
+  const merged = made ? { ...whole(made.system_prompt, step), model: made.model } : step;
   return (
     <div class="stack">
       <Card

@@ -5,7 +5,6 @@ import type { Json } from "../../core/protocol/json.ts";
 import type { LiveJob } from "../live/live-job.ts";
 import { heldBy, isElsewhere, type Scene } from "../live/story.ts";
 import { client } from "../service.ts";
-import type { Shown } from "./index.tsx";
 import { Work } from "./work.ts";
 
 /** Events never change, so what one refers to is fetched once. */
@@ -47,7 +46,7 @@ export function useWork(live: LiveJob, scene: Scene): Work {
  * Whether the job had completed before the page was opened: whoever comes for what it has made sees that first, and
  * whoever watches it being made finds everything where it was.
  */
-export function useCameLater({ result, work }: Pick<Shown, "result" | "work">): boolean {
+export function useCameLater(work: Work): boolean {
   const openedAt = useRef(Date.now()).current;
-  return work ? (work.job.completedAt ?? openedAt) < openedAt : result !== undefined;
+  return (work.job.completedAt ?? openedAt) < openedAt;
 }
