@@ -1,6 +1,7 @@
 import type { ServiceError } from "../../core/protocol/error.ts";
+import { textOf } from "../../core/protocol/error-catalogue.ts";
 import type { JobStatus } from "../../core/protocol/job.ts";
-import { ConvokeError } from "../http.ts";
+import { ConvokeError } from "../error.ts";
 
 /** How a command ends, for scripts. The numbers never change. */
 export const exit = {
@@ -27,24 +28,25 @@ export const exitMeanings: Record<Exit, string> = {
   130: "interrupted; the job goes on",
 };
 
-const byCode: Record<string, Exit> = {
-  not_found: exit.notFound,
-  unauthorized: exit.notAllowed,
-  forbidden: exit.notAllowed,
-  conflict: exit.conflict,
-  conversation_busy: exit.conflict,
-  precondition_failed: exit.conflict,
-  limit_reached: exit.conflict,
-  unreachable: exit.unreachable,
-  unreadable: exit.unreachable,
-  unavailable: exit.unreachable,
-  rate_limited: exit.unreachable,
-  internal_error: exit.unreachable,
-};
-
+/** Errors end as the HTTP status of their code says, also those that did not come over HTTP. */
 export function exitOfError(error: ServiceError): Exit {
-  const isTheServices = error instanceof ConvokeError && (error.status ?? 0) >= 500;
-  return byCode[error.code] ?? (isTheServices ? exit.unreachable : exit.usage);
+  const told = error instanceof ConvokeError ? error.status : undefined;
+  const status = told ?? textOf(error.code).status;
+  switch (status) {
+    case 401:
+    case 403:
+      return exit.notAllowed;
+    case 404:
+      return exit.notFound;
+    case 409:
+    case 412:
+      return exit.conflict;
+    case 429:
+      return exit.unreachable;
+    default:
+      // Neither refused nor in order: there was no answer, or none that can be read.
+      return status !== undefined && status >= 400 && status < 500 ? exit.usage : exit.unreachable;
+  }
 }
 
 export function exitOfJob(status: JobStatus): Exit {

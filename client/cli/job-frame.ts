@@ -173,8 +173,12 @@ export function renderEnd(
   if (look && result && typeof result === "object" && !Array.isArray(result))
     lines.push(...look(result, paint));
   else if (result !== null) lines.push(...safe(JSON.stringify(result, null, 2)).split("\n"));
-  if (status === "failed") {
-    lines.push(paint("red", `The ${job.type} failed: ${safe(error?.message ?? "")} (${error?.code})`));
+  if (status === "failed" && error) {
+    lines.push(paint("red", `The ${job.type} failed: ${safe(error.message)} (${error.code})`));
+    lines.push(
+      paint("dim", error.for_developer),
+      paint("dim", `From its failed step again: convoke retry ${job.id}`),
+    );
   }
   if (status === "cancelled") lines.push(paint("yellow", `The ${job.type} was cancelled.`));
   const took =
