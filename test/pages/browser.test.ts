@@ -71,3 +71,24 @@ test("a visitor whose network is gone has no connection left, and gets it back",
   await visitor.offline(false);
   expect(await reaches()).toBe(true);
 });
+
+test("what cannot be read aloud is found", async ({ visitor }) => {
+  await visitor.open("/jobs");
+  await visitor.page.getByRole("link", { name: "Inbox" }).waitFor();
+  await visitor.page.evaluate(() => document.querySelector("main")!.append(new Image()));
+
+  await expect(visitor.accessible()).rejects.toThrow(/image-alt/);
+});
+
+test("a page can be drawn in both its looks", async ({ visitor }) => {
+  await visitor.open("/jobs");
+  await visitor.page.getByRole("link", { name: "Inbox" }).waitFor();
+  const background = () =>
+    visitor.page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  const looks = new Set<string>();
+  for (const colorScheme of ["light", "dark"] as const) {
+    await visitor.page.emulateMedia({ colorScheme });
+    looks.add(await background());
+  }
+  expect(looks.size).toBe(2);
+});
