@@ -26,7 +26,8 @@ export async function page({ orSay }: { orSay: boolean }): Promise<string> {
     await build({
       configFile: join(root, "console/vite.config.ts"),
       configLoader: "native",
-      logLevel: "warn",
+      // What is wrong stands in the error.
+      logLevel: "silent",
       build: { outDir: unfinished },
     });
     renameSync(unfinished, directory);
