@@ -15,6 +15,7 @@ export function Lead({ job }: { job: JobRecord }) {
   return (
     <div class="row">
       <span>{job.type}</span>
+      <code class="faint small id">{job.jobId}</code>
       {job.version > 1 && <span class="faint">version {job.version}</span>}
       {job.lane !== "normal" && <span class="tag">{job.lane} priority</span>}
       {job.tags.map((tag) => (
@@ -32,7 +33,6 @@ export function Lead({ job }: { job: JobRecord }) {
           degraded
         </span>
       )}
-      <code class="faint small id">{job.jobId}</code>
     </div>
   );
 }
@@ -60,6 +60,19 @@ export function ProgressCard({ scene, live }: { scene: Scene; live: boolean }) {
           status={job.paused ? "paused" : job.status}
           label={`Progress of ${job.title}`}
         />
+        <p class="small soft clip">
+          {job.completedAt !== undefined ? (
+            <>
+              Ended <Moment at={job.completedAt} />
+            </>
+          ) : live ? (
+            <TimeLeft jobId={job.jobId} />
+          ) : (
+            <>
+              As it was <Moment at={scene.at} />
+            </>
+          )}
+        </p>
         <dl class="facts">
           <Fact name="Submitted">
             <Moment at={job.createdAt} />
@@ -67,7 +80,6 @@ export function ProgressCard({ scene, live }: { scene: Scene; live: boolean }) {
           <Fact name={ended ? "Ran for" : "Running for"}>
             {job.startedAt === undefined ? "–" : <Duration from={job.startedAt} to={end} />}
           </Fact>
-          {!ended && <Fact name="Time left">{live ? <TimeLeft jobId={job.jobId} /> : "–"}</Fact>}
           <Fact name="Steps">
             {progress ? `${progress.completed_steps} of ${progress.total_steps}` : job.steps}
           </Fact>
@@ -102,15 +114,14 @@ function standing({ status, progress }: JobRecord): string {
 function TimeLeft({ jobId }: { jobId: string }) {
   const { value } = useResource((signal) => client.get(jobId, { signal }), [jobId], { everyMs: 5_000 });
   const eta: Eta | null | undefined = value.value?.eta;
-  if (!eta) return <span class="faint">unknown</span>;
+  if (!eta) return <>Time left: unknown</>;
   const left = Math.max(0, Date.parse(eta.completes_at) - now.value);
   const { jobs, same_models } = eta.learned_from;
   const range = `${duration(eta.seconds_low * 1_000)} to ${duration(eta.seconds_high * 1_000)}`;
   return (
-    <span
-      title={`Nine of ten take ${range} from there. Learned from ${jobs} jobs${same_models ? " with the same models" : ""}`}
-    >
-      about {duration(Math.ceil(left / 1_000) * 1_000)} <span class="faint small">({range})</span>
+    <span class="number" title={`Learned from ${jobs} jobs${same_models ? " with the same models" : ""}`}>
+      About {duration(Math.ceil(left / 1_000) * 1_000)} left{" "}
+      <span class="faint">(usually {range} from here)</span>
     </span>
   );
 }
