@@ -89,7 +89,7 @@ test("one synthesis is one stack with all that there is; it needs no network and
     "Serverless-LambdaTracing",
     "Serverless-SQSRedrivePolicy",
   ]);
-}, 60_000);
+}, 120_000);
 
 test("what CloudFormation would refuse is refused before it gets there", () => {
   vi.stubEnv("CDK_CONTEXT_JSON", undefined);
