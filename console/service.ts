@@ -53,6 +53,7 @@ async function look(): Promise<void> {
 /** @throws ConvokeError `unauthorized` when there is no such key. */
 export async function signIn(key: string): Promise<void> {
   signedIn.value = await session("POST", key);
+  expired.value = false;
 }
 
 export async function signOut(): Promise<void> {
@@ -61,8 +62,12 @@ export async function signOut(): Promise<void> {
   signedIn.value = "nobody";
 }
 
+/** Nobody has signed out, and yet nobody is signed in. */
+export const expired = signal(false);
+
 /** Somebody else has ended the session: the next click would only fail. */
 export function sessionEnded(): void {
+  if (who.value) expired.value = true;
   signedIn.value = "nobody";
 }
 

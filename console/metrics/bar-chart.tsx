@@ -57,6 +57,8 @@ export default function BarChart({
     return {
       width: element.clientWidth,
       height: element.clientHeight,
+      // The axes have room of their own.
+      padding: [8, 8, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
       scales: {

@@ -7,7 +7,7 @@ import type { Series } from "../metrics/bar-chart.tsx";
 import { type Day, daysShown } from "../metrics/days.ts";
 import { client } from "../service.ts";
 import { count, money, percent } from "../ui/numbers.ts";
-import { Card, Empty, Page, Problem, Skeleton } from "../ui/parts.tsx";
+import { Card, Empty, Page, Problem, Skeleton, TableScroll } from "../ui/parts.tsx";
 import { Status } from "../ui/status.tsx";
 import { duration, Moment } from "../ui/time.tsx";
 
@@ -129,7 +129,7 @@ function Days({ days }: { days: Day[] }) {
       </div>
       <details class="card fold">
         <summary>Days as a table</summary>
-        <div class="table-scroll">
+        <TableScroll label="Days">
           <table class="table">
             <thead>
               <tr>
@@ -154,7 +154,7 @@ function Days({ days }: { days: Day[] }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </TableScroll>
       </details>
     </>
   );
@@ -207,7 +207,7 @@ function TimeHeads() {
 function Types({ types }: { types: Metrics["types"] }) {
   return (
     <Card title="By type" bare>
-      <div class="table-scroll">
+      <TableScroll label="Types">
         <table class="table">
           <thead>
             <tr>
@@ -238,7 +238,7 @@ function Types({ types }: { types: Metrics["types"] }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </TableScroll>
     </Card>
   );
 }
@@ -253,7 +253,7 @@ function Steps({ steps, journals }: { steps: Metrics["steps"]; journals: number 
       }
       bare
     >
-      <div class="table-scroll">
+      <TableScroll label="Steps">
         <table class="table">
           <thead>
             <tr>
@@ -280,7 +280,7 @@ function Steps({ steps, journals }: { steps: Metrics["steps"]; journals: number 
             ))}
           </tbody>
         </table>
-      </div>
+      </TableScroll>
     </Card>
   );
 }
@@ -288,7 +288,7 @@ function Steps({ steps, journals }: { steps: Metrics["steps"]; journals: number 
 function Queues({ queues }: { queues: Metrics["queues"] }) {
   return (
     <Card title="Queues" bare>
-      <div class="table-scroll">
+      <TableScroll label="Queues">
         <table class="table">
           <thead>
             <tr>
@@ -317,7 +317,7 @@ function Queues({ queues }: { queues: Metrics["queues"] }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </TableScroll>
     </Card>
   );
 }

@@ -132,40 +132,32 @@ function List({ schedules, reload }: { schedules: Schedule[]; reload: Resource<u
                 <td class="overlap soft">{schedule.overlap.replace("_", " ")}</td>
                 <td class="acts">
                   <div class="row">
-                    <button
-                      type="button"
-                      class="button small"
-                      aria-label={`Run ${name} now`}
-                      onClick={() => void run(schedule)}
-                    >
-                      Run now
+                    <button type="button" class="button small" onClick={() => void run(schedule)}>
+                      Run now<span class="hidden-visually">: {name}</span>
                     </button>
                     {paused ? (
                       <button
                         type="button"
                         class="button small"
-                        aria-label={`Resume ${name}`}
                         onClick={() => void act(() => client.schedules.resume(id), `${name} goes on`)}
                       >
-                        Resume
+                        Resume<span class="hidden-visually"> {name}</span>
                       </button>
                     ) : (
                       <button
                         type="button"
                         class="button small"
-                        aria-label={`Pause ${name}`}
                         onClick={() => void act(() => client.schedules.pause(id), `${name} is paused`)}
                       >
-                        Pause
+                        Pause<span class="hidden-visually"> {name}</span>
                       </button>
                     )}
                     <button
                       type="button"
                       class="button small quiet"
-                      aria-label={`Delete ${name}`}
                       onClick={() => (toDelete.value = schedule)}
                     >
-                      Delete
+                      Delete<span class="hidden-visually"> {name}</span>
                     </button>
                   </div>
                 </td>

@@ -1,11 +1,17 @@
 import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
 import { asProblem } from "../live/resource.ts";
-import { signIn } from "../service.ts";
-import { Card, Field } from "../ui/parts.tsx";
+import { expired, signIn } from "../service.ts";
+import { Card, Field, Note } from "../ui/parts.tsx";
 
 export function SignInPage() {
   const problem = useSignal<string | undefined>(undefined);
   const busy = useSignal(false);
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    document.title = "Sign in · Convoke";
+    input.current?.focus();
+  }, []);
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     const key = new FormData(event.currentTarget as HTMLFormElement).get("key");
@@ -13,6 +19,7 @@ export function SignInPage() {
     await signIn(String(key).trim()).catch((reason: unknown) => {
       const { code, message } = asProblem(reason);
       problem.value = code === "unauthorized" ? "This key is not known here, or has been revoked." : message;
+      input.current?.select();
     });
     busy.value = false;
   };
@@ -24,6 +31,11 @@ export function SignInPage() {
             <img src="/icon.svg" alt="" width="32" height="32" />
             <h1>Sign in to Convoke</h1>
           </div>
+          {expired.value ? (
+            <Note status="waiting">Your session has ended. Sign in to go on where you were.</Note>
+          ) : (
+            <p class="soft">Long work for language models, as jobs that survive.</p>
+          )}
           <Field
             label="API key"
             hint="On your own machine, npm start prints a link that signs you in. Elsewhere: npm run keys -- create"
@@ -32,16 +44,19 @@ export function SignInPage() {
             {(attributes) => (
               <input
                 {...attributes}
+                ref={input}
                 class="input mono"
+                placeholder="ck_…"
                 type="password"
                 name="key"
                 autocomplete="current-password"
                 required
+                onInput={() => (problem.value = undefined)}
               />
             )}
           </Field>
           <button type="submit" class="button primary" disabled={busy.value}>
-            Sign in
+            {busy.value ? "Signing in …" : "Sign in"}
           </button>
         </form>
       </Card>
