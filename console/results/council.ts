@@ -7,7 +7,7 @@ export type CouncilView = {
   question: string;
   answers: { name: string; writing: Writing }[];
   rankings: RankingView[];
-  /** Best first. Undefined until the votes are counted. */
+  /** Best first. Undefined until the votes are counted, and empty where there are none. */
   standings: CouncilResult["metadata"]["aggregate_rankings"] | undefined;
   /** Kendall's W; null where it has no meaning. */
   agreement: number | null;
@@ -107,7 +107,7 @@ function ofWork(input: CouncilInput | undefined, work: Work): Stages {
         { name, status, ...(text === undefined ? {} : { text }), ...marks, ...(failure ? { failure } : {}) },
       ];
     }),
-    standings: undefined,
+    standings: work.isOver ? [] : undefined,
     agreement: null,
     counted: 0,
     note: undefined,

@@ -1,7 +1,7 @@
 import { Card, Note } from "../ui/parts.tsx";
 import { agreementInWords, type CouncilView, councilView, type RankingView } from "./council.ts";
 import type { Shown } from "./index.tsx";
-import { CopyButton, Gauge, Marks, ModelName, PartState, SideBySide, Written } from "./parts.tsx";
+import { CopyButton, Gauge, Given, Marks, ModelName, PartState, SideBySide, Written } from "./parts.tsx";
 import type { CouncilInput, CouncilResult } from "./shapes.ts";
 import { useCameLater } from "./use-work.ts";
 
@@ -23,7 +23,7 @@ function Question({ view }: { view: CouncilView }) {
   return (
     <Card title={view.title ?? "Question"}>
       <div class="stack tight">
-        <p class="plain">{view.question}</p>
+        <Given text={view.question} />
         <p class="small faint">
           {view.answers.length} members; {view.manner.join("; ")}
         </p>

@@ -13,6 +13,7 @@ import type { Shown } from "./index.tsx";
 import {
   CopyButton,
   DownloadButton,
+  Given,
   Labelled,
   Marks,
   ModelName,
@@ -41,7 +42,7 @@ export function Generation({ input, result, work }: Shown) {
     <div class="stack">
       <Card title={name}>
         <div class="stack">
-          {description && <p class="plain">{description}</p>}
+          {description && <Given text={description} />}
           <Stages label="Stages of the generation" of={view.stages} />
         </div>
       </Card>

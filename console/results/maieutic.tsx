@@ -8,7 +8,7 @@ import { Markdown } from "../ui/text.tsx";
 import { Moment } from "../ui/time.tsx";
 import type { Shown } from "./index.tsx";
 import { type DialogueView, depthNames, dialogueView, type TurnView } from "./maieutic.ts";
-import { CopyButton, Facts, Marks, Points, Written } from "./parts.tsx";
+import { CopyButton, Facts, Given, Marks, Points, Written } from "./parts.tsx";
 import type { MaieuticInput, MaieuticResult, Suggestion } from "./shapes.ts";
 
 export function Dialogue({ input, result, work }: Shown) {
@@ -27,7 +27,7 @@ export function Dialogue({ input, result, work }: Shown) {
     <div class="stack">
       <Card title="Narrative">
         <div class="stack">
-          <p class="plain">{view.narrative}</p>
+          <Given text={view.narrative} />
           <Facts
             of={[
               ["Goal", `to ${view.goal}`],

@@ -5,7 +5,7 @@ import { Bar } from "../ui/status.tsx";
 import { duration, Moment } from "../ui/time.tsx";
 import type { Shown } from "./index.tsx";
 import { isPicture, operationView, videoOperation } from "./operation.ts";
-import { Facts, ModelName, PartState } from "./parts.tsx";
+import { Facts, Given, ModelName, PartState } from "./parts.tsx";
 import type { CallOffResult, OperationInput, OperationResult, VideoInput, VideoResult } from "./shapes.ts";
 import type { Work } from "./work.ts";
 
@@ -39,7 +39,7 @@ export function Video({ jobId, input, result, work }: Shown) {
               <p class="faint">{work.isOver ? "There is no video." : "The video is being made."}</p>
             )}
           </figure>
-          <p class="plain">{prompt}</p>
+          <Given text={prompt} />
           <Facts
             of={[
               ["Model", <ModelName key="model" name={made?.model ?? wanted.model ?? "the deployment's"} />],

@@ -74,14 +74,8 @@ export function Facts({ of }: { of: [name: string, value: ComponentChildren][] }
 }
 
 /** Points, or nothing where there are none. */
-export function Points({
-  of,
-  kind,
-}: {
-  of: readonly string[] | undefined;
-  kind?: "preserved" | "lost" | "gained";
-}) {
-  if (!of || of.length === 0) return <p class="faint">None</p>;
+export function Points({ of, kind }: { of: readonly string[]; kind?: "preserved" | "lost" | "gained" }) {
+  if (of.length === 0) return <p class="faint">None</p>;
   return (
     <ul class={`points ${kind ?? ""}`}>
       {of.map((point, index) => (
@@ -89,6 +83,29 @@ export function Points({
         <li key={index}>{point}</li>
       ))}
     </ul>
+  );
+}
+
+/** Points that are still to come (undefined), or that could not be had (null). */
+export function Found({
+  of,
+  kind,
+}: {
+  of: readonly string[] | null | undefined;
+  kind: "preserved" | "lost" | "gained";
+}) {
+  if (of) return <Points of={of} kind={kind} />;
+  return <p class="faint">{of === null ? "Could not be found out" : "To come"}</p>;
+}
+
+/** What somebody has given to be worked on. A long one is scrolled, so that what was made of it is not far away. */
+export function Given({ text }: { text: string }) {
+  if (text.length < 1_500) return <p class="plain">{text}</p>;
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled by keyboard too
+    <section class="beside-text plain" tabIndex={0} aria-label="What was given">
+      {text}
+    </section>
   );
 }
 

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { Card, Tabs } from "../ui/parts.tsx";
 import type { Shown } from "./index.tsx";
-import { CopyButton, Facts, Marks, ModelName, PartState, SideBySide, Written } from "./parts.tsx";
+import { CopyButton, Facts, Given, Marks, ModelName, PartState, SideBySide, Written } from "./parts.tsx";
 import { type PhaseView, projectionView } from "./projection.ts";
 import type { ProjectionInput, ProjectionResult } from "./shapes.ts";
 
@@ -16,7 +16,7 @@ export function Projection({ input, result, work }: Shown) {
     <div class="stack">
       <Card title="Narrative">
         <div class="stack">
-          <p class="plain">{view.narrative}</p>
+          <Given text={view.narrative} />
           <Facts
             of={[
               ["Persona", setting.persona],

@@ -37,8 +37,10 @@ export function roundTripView(
     };
   }
   /** An analysis that has failed for good is left out by the job, so that it is no reason to wait. */
-  const found = <T>(name: string): T | null | undefined =>
-    work.object<T>(within + name) ?? (work.part(within + name)?.status === "failed" ? null : undefined);
+  const found = <T>(name: string): T | null | undefined => {
+    const isLost = work.isOver || work.part(within + name)?.status === "failed";
+    return work.object<T>(within + name) ?? (isLost ? null : undefined);
+  };
   const score = found<{ similarity: number }>("similarity");
   return {
     ...asked,
@@ -71,8 +73,7 @@ export type StabilityView = {
   }[];
   /** 1 is perfectly stable. */
   score: number | null | undefined;
-  /** Undefined until it has been looked for. */
-  core: { stable: string[]; volatile: string[] } | undefined;
+  core: { stable: string[]; volatile: string[] } | null | undefined;
 };
 
 export function stabilityView(
@@ -108,10 +109,14 @@ export function stabilityView(
   return {
     original,
     languages,
-    score: result?.stability_score,
+    score: result ? result.stability_score : work.isOver ? null : undefined,
     core: result
       ? { stable: result.stable_elements, volatile: result.volatile_elements }
-      : core && { stable: core.stable.slice(0, 5), volatile: core.volatile.slice(0, 5) },
+      : core
+        ? { stable: core.stable.slice(0, 5), volatile: core.volatile.slice(0, 5) }
+        : work.isOver
+          ? null
+          : undefined,
   };
 }
 

@@ -1,4 +1,4 @@
-import { capital, Gauge, Labelled, Marks, PartState, Points, SideBySide, Written } from "./parts.tsx";
+import { capital, Found, Gauge, Labelled, Marks, PartState, Points, SideBySide, Written } from "./parts.tsx";
 import { driftInWords, type RoundTripView } from "./round-trip.ts";
 import type { Writing } from "./work.ts";
 
@@ -21,11 +21,7 @@ export function RoundTripParts({ of }: { of: RoundTripView }) {
         <div class="columns narrow">
           {(["preserved", "lost", "gained"] as const).map((kind) => (
             <Labelled key={kind} label={headings[kind]}>
-              {elements ? (
-                <Points of={elements[kind]} kind={kind} />
-              ) : (
-                <p class="faint">{elements === null ? "Could not be found out" : "To come"}</p>
-              )}
+              <Found of={elements ? elements[kind] : elements} kind={kind} />
             </Labelled>
           ))}
         </div>

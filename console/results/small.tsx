@@ -7,6 +7,7 @@ import {
   CopyButton,
   capital,
   Facts,
+  Given,
   Labelled,
   Marks,
   ModelName,
@@ -43,7 +44,7 @@ export function Router({ input, work }: Shown) {
       }
     >
       <div class="stack">
-        <p class="plain">{question}</p>
+        <Given text={question} />
         {choice ? (
           <p>
             Handed to <strong>{choice.specialist}</strong>

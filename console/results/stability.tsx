@@ -1,7 +1,7 @@
 import { Card, Note } from "../ui/parts.tsx";
 import { Bar } from "../ui/status.tsx";
 import type { Shown } from "./index.tsx";
-import { capital, Gauge, Labelled, PartState, Points } from "./parts.tsx";
+import { capital, Found, Gauge, Given, Labelled, PartState } from "./parts.tsx";
 import { driftInWords, stabilityView } from "./round-trip.ts";
 import { driftStatus, RoundTripParts } from "./round-trip.tsx";
 import type { StabilityInput, StabilityResult } from "./shapes.ts";
@@ -18,7 +18,7 @@ export function Stability({ input, result, work }: Shown) {
     <div class="stack">
       <Card title="What stays">
         <div class="stack">
-          <p class="plain">{view.original}</p>
+          <Given text={view.original} />
           <div class="gauge-and-rest">
             <Gauge
               label="Stability"
@@ -28,10 +28,10 @@ export function Stability({ input, result, work }: Shown) {
             />
             <div class="columns narrow">
               <Labelled label="Stable in every language">
-                {core ? <Points of={core.stable} kind="preserved" /> : <p class="faint">To come</p>}
+                <Found of={core ? core.stable : core} kind="preserved" />
               </Labelled>
               <Labelled label="Volatile">
-                {core ? <Points of={core.volatile} kind="lost" /> : <p class="faint">To come</p>}
+                <Found of={core ? core.volatile : core} kind="lost" />
               </Labelled>
             </div>
           </div>

@@ -48,5 +48,5 @@ export function useWork(live: LiveJob, scene: Scene): Work {
  */
 export function useCameLater(work: Work): boolean {
   const openedAt = useRef(Date.now()).current;
-  return (work.job.completedAt ?? openedAt) < openedAt;
+  return work.job.status === "completed" && work.job.completedAt! < openedAt;
 }
