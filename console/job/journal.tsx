@@ -14,7 +14,15 @@ import { clock, duration } from "../ui/time.tsx";
 const blockRows = 100;
 
 /** Everything that was written down, in its order. What comes after `at` is there, but pale. */
-export function Journal({ live, at }: { live: LiveJob; at: Signal<number | undefined> }) {
+export function Journal({
+  live,
+  at,
+  onGo,
+}: {
+  live: LiveJob;
+  at: Signal<number | undefined>;
+  onGo: (seq: number) => void;
+}) {
   const kind = useSignal("");
   const words = useSignal("");
   const newestFirst = useSignal(false);
@@ -84,6 +92,7 @@ export function Journal({ live, at }: { live: LiveJob; at: Signal<number | undef
             block={block}
             beginAt={events[0]?.at ?? ""}
             at={at}
+            onGo={onGo}
           />
         ))}
       </div>
@@ -97,9 +106,15 @@ function countByKind(events: EventView[]): Map<string, number> {
   return kinds;
 }
 
-type BlockProps = { jobId: string; block: EventView[]; beginAt: string; at: Signal<number | undefined> };
+type BlockProps = {
+  jobId: string;
+  block: EventView[];
+  beginAt: string;
+  at: Signal<number | undefined>;
+  onGo: (seq: number) => void;
+};
 
-function Block({ jobId, block, beginAt, at }: BlockProps) {
+function Block({ jobId, block, beginAt, at, onGo }: BlockProps) {
   const seqs = [block[0]!.seq, block.at(-1)!.seq];
   const lowest = Math.min(...seqs) - 1;
   const highest = Math.max(...seqs);
@@ -115,12 +130,12 @@ function Block({ jobId, block, beginAt, at }: BlockProps) {
             event={event}
             sinceMs={Date.parse(event.at) - Date.parse(beginAt)}
             isFuture={event.seq > shownTo}
-            at={at}
+            onGo={onGo}
           />
         ))}
       </ol>
     ),
-    [jobId, block.length, ...seqs, shownTo],
+    [jobId, block.length, ...seqs, shownTo, onGo],
   );
 }
 
@@ -129,13 +144,13 @@ function EventRow({
   event,
   sinceMs,
   isFuture,
-  at,
+  onGo,
 }: {
   jobId: string;
   event: EventView;
   sinceMs: number;
   isFuture: boolean;
-  at: Signal<number | undefined>;
+  onGo: (seq: number) => void;
 }) {
   const open = useSignal(false);
   return (
@@ -155,7 +170,7 @@ function EventRow({
       {open.value && (
         <div class="opened stack tight">
           <div class="row small">
-            <button type="button" class="button small" onClick={() => (at.value = event.seq)}>
+            <button type="button" class="button small" onClick={() => onGo(event.seq)}>
               Show the page as it was here
             </button>
             <span class="number faint">{event.at}</span>

@@ -47,6 +47,13 @@ function OneJob({ jobId }: { jobId: string }) {
     [path, route, at],
   );
   const settle = useCallback(() => go(tab), [go, tab]);
+  const goBackTo = useCallback(
+    (seq: number) => {
+      at.value = seq;
+      settle();
+    },
+    [at, settle],
+  );
 
   const scene = shown.value;
   if (!scene)
@@ -103,7 +110,7 @@ function OneJob({ jobId }: { jobId: string }) {
               </div>
             </Card>
           )}
-          {tab === "journal" && <Journal live={live} at={at} />}
+          {tab === "journal" && <Journal live={live} at={at} onGo={goBackTo} />}
           {tab === "input" && <Input live={live} />}
         </div>
       </div>
