@@ -82,6 +82,7 @@ export class Mine implements Listener {
         this.#watching = true;
         clearTimeout(this.#asking);
         this.#giveResync();
+        this.#resyncAfter(this.#times.settleMs);
         break;
       case "error":
         if (!this.#watching && (message.code === "forbidden" || message.code === "invalid_request")) {

@@ -21,6 +21,8 @@ export type Times = {
   renewMs: number;
   /** A live list is to be read again so often: nothing tells that a push got lost. */
   listMs: number;
+  /** And so long after its watch stands: it takes a second until all who push know of it. */
+  settleMs: number;
   /** A socket on which nothing is watched is kept so long for the next watch. */
   idleMs: number;
 };
@@ -38,5 +40,6 @@ export const usualTimes: Times = {
   transferMs: 10 * 60_000,
   renewMs: 105 * 60_000,
   listMs: 60_000,
+  settleMs: 2_000,
   idleMs: 60_000,
 };

@@ -11,6 +11,7 @@ const quick: Partial<Times> = {
   pollAfterMs: 60_000,
   pollWaitMs: 15,
   listMs: 60_000,
+  settleMs: 60_000,
   retryMs: 4,
   longestRetryMs: 20,
 };
@@ -92,8 +93,13 @@ test("a question that gets no answer is asked again", async () => {
   expect(await take(1)).toEqual(["resync"]);
 });
 
+test("the list is to be read again when all who push know of the watch", async () => {
+  const { take } = listening(client({ ...quick, settleMs: 20 }));
+  expect(await take(2)).toEqual(["resync", "resync"]);
+});
+
 test("the list is to be read again after a while, because the loss of a push leaves no trace", async () => {
-  const { take } = listening(client({ ...quick, listMs: 20 }));
+  const { take } = listening(client({ ...quick, settleMs: 20, listMs: 20 }));
   expect(await take(3)).toEqual(["resync", "resync", "resync"]);
 });
 
