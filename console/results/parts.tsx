@@ -170,7 +170,7 @@ export function SideBySide({
               {aside}
             </header>
             {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled by keyboard too */}
-            <section class="beside-text" dir="auto" tabIndex={0} aria-label={`Text of ${name}`}>
+            <section class="beside-text" dir="auto" tabIndex={0} aria-label={`${label}: ${name}`}>
               {children}
             </section>
           </div>

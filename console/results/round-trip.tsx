@@ -8,7 +8,7 @@ export function RoundTripParts({ of }: { of: RoundTripView }) {
   return (
     <div class="stack">
       <SideBySide
-        label="Texts"
+        label={`Texts through ${capital(intermediate)}`}
         short={(original.text ?? "").length < 400}
         items={[
           { name: "original", title: `Original (${capital(source)})`, children: <Written of={original} /> },
