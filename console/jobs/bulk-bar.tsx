@@ -68,7 +68,7 @@ export function BulkBar({
       )}
       <span class="actions">
         <button type="button" class="button small" disabled={over.length === 0} onClick={() => void retry()}>
-          Retry{all ? " all" : ` ${over.length}`}
+          Retry{numbered(over.length, all)}
         </button>
         <button
           type="button"
@@ -76,7 +76,7 @@ export function BulkBar({
           disabled={live.length === 0}
           onClick={() => (asked.value = true)}
         >
-          Cancel{all ? " all" : ` ${live.length}`}
+          Cancel{numbered(live.length, all)}
         </button>
         <button type="button" class="button small quiet" onClick={done}>
           Clear
@@ -100,6 +100,11 @@ export function BulkBar({
       )}
     </section>
   );
+}
+
+function numbered(count: number, all: unknown): string {
+  if (all) return " all";
+  return count > 0 ? ` ${count}` : "";
 }
 
 function named({ type, tag }: { type?: string | undefined; tag?: string | undefined }) {
