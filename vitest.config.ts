@@ -27,6 +27,8 @@ export default defineConfig({
           name: "pages",
           include: pages,
           globalSetup: "test/support/chromium.ts",
+          // What a page shows takes as long as the machine is busy.
+          expect: { poll: { timeout: 15_000 } },
           maxWorkers: 1,
           sequence: { groupOrder: 2 },
           ...limits,

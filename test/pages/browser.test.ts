@@ -64,6 +64,8 @@ test("a visitor whose network is gone has no connection left, and gets it back",
       ),
     );
 
+  await expect.poll(() => cloud.gateway.connections.count).toBeGreaterThan(0);
+
   await visitor.offline(true);
   expect(await reaches()).toBe(false);
   await expect.poll(() => cloud.gateway.connections.count).toBe(0);
