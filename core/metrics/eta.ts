@@ -1,4 +1,5 @@
 import { inParallel } from "../in-parallel.ts";
+import { Unavailable } from "../protocol/error.ts";
 import { type Recorded, recorded } from "../protocol/event.ts";
 import { isTerminal, type JobRecord } from "../protocol/job.ts";
 import type { Json, Millis } from "../protocol/json.ts";
@@ -33,12 +34,11 @@ const histories = new WeakMap<EtaServices["journal"], Map<string, History>>();
  * every step that finishes, and whoever has been faster than this job is no example any more.
  *
  * The time that people take to answer counts for nothing: neither in those jobs, nor in what is said of this one.
- * @returns null for a job that has ended, that waits for a person or its moment, or of which nothing can be known yet.
- * @throws Unavailable.
+ * @returns null for a job that has ended, that waits for a person or its moment, or of which nothing can be known.
  */
 export async function etaOf(services: EtaServices, tenant: string, job: JobView): Promise<Eta | null> {
   if (!isAtWork(job)) return null;
-  const pasts = await historyOf(services, tenant, job);
+  const pasts = await historyOf(services, tenant, job).catch(nothingIfSilent);
   const models = modelsIn(job.input_data);
   const akin = pasts.filter((past) => past.models === models);
   const sameModels = akin.length >= fewestJobs;
@@ -63,6 +63,12 @@ export async function etaOf(services: EtaServices, tenant: string, job: JobView)
     completes_at: iso(now + likely * 1000),
     learned_from: { jobs: left.length, same_models: sameModels },
   };
+}
+
+/** A job can be read without it. */
+function nothingIfSilent(error: unknown): Past[] {
+  if (error instanceof Unavailable) return [];
+  throw error;
 }
 
 /** Or about to be. When it will go on otherwise is for others to say. */

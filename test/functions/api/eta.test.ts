@@ -4,6 +4,7 @@ import type { JobContext } from "../../../core/engine/context.ts";
 import type { AnyJobType } from "../../../core/engine/job-type.ts";
 import { type SubmitRequest, submit } from "../../../core/engine/submit.ts";
 import { models } from "../../../core/models/models.ts";
+import { Unavailable } from "../../../core/protocol/error.ts";
 import type { JobKey } from "../../../core/protocol/job.ts";
 import type { Json, Millis } from "../../../core/protocol/json.ts";
 import type { JobView } from "../../../core/protocol/wire.ts";
@@ -180,6 +181,19 @@ describe("when a job will end", () => {
     await self.time.until(self.services.sleep(200_000));
     expect(await self.read(key)).toMatchObject({ status: "running", eta: null });
     await self.time.until(told);
+  });
+
+  test("is left out while the store does not say how others went, and the job is read all the same", async () => {
+    const self = await office(() => 5);
+    for (let count = 0; count < 3; count += 1) await self.toEnd(await self.make("projection", text));
+    await self.forgotten();
+    const { journal } = self.services;
+    const { list } = journal;
+    journal.list = () => Promise.reject(new Unavailable("The table did not answer"));
+    const key = await self.make("projection", text);
+    expect(await self.read(key)).toMatchObject({ status: "pending", eta: null });
+    journal.list = list;
+    expect((await self.read(key)).eta).not.toBeNull();
   });
 
   test("costs no job anything: it is read out of the journals of those before, each of them once", async () => {
