@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { currentJob } from "../../../core/engine/job-reading.ts";
 import { pass } from "../../../core/engine/pass.ts";
-import { auditors, down, draft, type Script, input as usualInput } from "../../jobs/audit/script.ts";
+import { auditors, down, draft, found, type Script, input as usualInput } from "../../jobs/audit/script.ts";
 import { type Answer, door } from "./door.ts";
 
 const input = { ...usualInput, cycle_delay_seconds: 0 };
@@ -394,6 +394,38 @@ describe("the live status", () => {
     expect({ status, overall_strategy }).toEqual({
       status: "awaiting_approval",
       overall_strategy: draft.overall_strategy,
+    });
+  });
+
+  test("says how long it goes on as audits before it did, and nothing while it waits for a decision", async () => {
+    let clock = Date.parse("2026-11-23T08:00:00Z");
+    const examined = () => {
+      clock += 20_000;
+      return found;
+    };
+    const self = await door({
+      services: { model: auditors({ "analyze Treasury": examined }), now: () => clock },
+    });
+    const planned = async () => {
+      const { workflow_id } = (await self.post("/api/workflows", input)).body;
+      await self.work();
+      return `/api/workflows/${workflow_id}`;
+    };
+    for (let count = 0; count < 3; count += 1) {
+      const path = await planned();
+      clock += 86_400_000;
+      await self.post(`${path}/approve`, approve);
+      await self.work();
+    }
+    const path = await planned();
+    const info = async () => (await self.get(`${path}/status/live`)).body.progress_info;
+    expect(await info()).toMatchObject({ eta: null, estimated_completion: "Waiting for your decision" });
+
+    await self.post(`${path}/approve`, approve);
+
+    expect(await info()).toMatchObject({
+      eta: { seconds_low: 20, seconds: 20, seconds_high: 20, learned_from: { jobs: 3, same_models: true } },
+      estimated_completion: "About 20 seconds, 20 to 20",
     });
   });
 
