@@ -105,6 +105,7 @@ function NewJob({ jobType, like }: { jobType: JobType; like: JobView | undefined
   };
 
   const faults = problem.value?.details;
+  const mannerFaults = Object.entries(faultsIn(faults, "")).filter(([field]) => !/^input(\.|$)/.test(field));
   const request = { type: jobType.type, input: input.value ?? {}, ...(options.value as JsonObject) };
   return (
     <form
@@ -138,14 +139,14 @@ function NewJob({ jobType, like }: { jobType: JobType; like: JobView | undefined
           example={jobType.example}
         />
       </Card>
-      <details class="card fold" open={hasMore(options.value)}>
+      <details class="card fold" open={hasMore(options.value) || mannerFaults.length > 0}>
         <summary>Title, priority, time, budget …</summary>
         <div class="card-body">
           <SchemaForm
             schema={manner}
             value={options.value}
             onChange={(value) => (options.value = value ?? {})}
-            errors={faultsIn(faults, "")}
+            errors={Object.fromEntries(mannerFaults)}
             example={mannerFirst}
           />
         </div>

@@ -133,7 +133,7 @@ function List({ schedules, reload }: { schedules: Schedule[]; reload: Resource<u
                 <td class="acts">
                   <div class="row">
                     <button type="button" class="button small" onClick={() => void run(schedule)}>
-                      Run now<span class="hidden-visually">: {name}</span>
+                      Run now<span class="hidden-visually"> {name}</span>
                     </button>
                     {paused ? (
                       <button
