@@ -1,5 +1,5 @@
 import type { Ask } from "../../core/protocol/job.ts";
-import type { AuditInput, AuditPlan, AuditResult, CycleError, CycleOutcome, ReactStep } from "./shapes.ts";
+import type { AuditPlan, AuditResult, CycleError, CycleOutcome, ReactStep } from "./shapes.ts";
 import type { PartStatus, Work, Writing } from "./work.ts";
 
 export type AuditStatus =
@@ -52,7 +52,6 @@ type Analysis = Pick<AuditResult["sections"][number], "summary" | "conformity" |
 
 /** @param told - a decision that the service has taken in, and that the journal at hand does not have yet. */
 export function auditView(
-  _input: AuditInput | undefined,
   result: AuditResult | undefined,
   work: Work,
   told?: { number: number; approved: boolean },

@@ -3,7 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { ConvokeError } from "../../client/index.ts";
 import { asProblem, useResource } from "../live/resource.ts";
 import { client } from "../service.ts";
-import { Card, Field, Note, Problem } from "../ui/parts.tsx";
+import { Card, Field, Problem } from "../ui/parts.tsx";
 import { Markdown } from "../ui/text.tsx";
 import { Moment } from "../ui/time.tsx";
 import { type AuditStatus, type AuditView, auditView, type PlanView, type SectionView } from "./audit.ts";
@@ -26,12 +26,7 @@ export function Audit({ jobId, input, result, work }: Shown) {
   const told = useSignal<{ number: number; approved: boolean } | undefined>(undefined);
   const { enterprise_report_id: reportId = "", selected_norms: norms = [] } = (input ??
     {}) as Partial<AuditInput>;
-  const view = auditView(
-    input as AuditInput | undefined,
-    result as AuditResult | undefined,
-    work,
-    work.isNow ? told.value : undefined,
-  );
+  const view = auditView(result as AuditResult | undefined, work, work.isNow ? told.value : undefined);
   const reportFirst = useCameLater(work);
   const waits = work.isNow && (work.job.status === "pending" || work.job.status === "waiting");
   return (
@@ -306,7 +301,12 @@ function Sections({ view, justDecided }: { view: AuditView; justDecided: boolean
           {atWork && (
             <section class="beside-text short" aria-label={`${atWork.name}, as it is written`}>
               <p class="small faint">
-                {atWork.name} {atWork.agent === "writer" ? "is written up" : "is examined"}
+                {atWork.name}{" "}
+                {atWork.status === "completed"
+                  ? "is written"
+                  : atWork.agent === "writer"
+                    ? "is written up"
+                    : "is examined"}
               </p>
               <Written of={atWork.text} before="The findings come first." />
             </section>
@@ -321,17 +321,16 @@ function Sections({ view, justDecided }: { view: AuditView; justDecided: boolean
 function Errors({ view }: { view: AuditView }) {
   return (
     <Labelled label="What did not work at once">
-      <ul class="stack tight errors">
+      <ul class="rows plain-rows">
         {view.errors.map(({ cycle, agent, section, code, message, at }) => (
-          <li key={cycle}>
-            <Note status={view.status === "failed" ? "failed" : "waiting"}>
-              <span>
-                Cycle {cycle}, {agent}
-                {section ? ` on ${section.replaceAll("_", " ")}` : ""}: {message}
-              </span>
-              <code class="small">{code}</code>
-              <Moment at={at} />
-            </Note>
+          <li key={cycle} class="small">
+            <span>
+              Cycle {cycle}, {agent}
+              {section && ` on ${section.replaceAll("_", " ")}`}
+            </span>
+            <span class={`status ${view.status === "failed" ? "failed" : "waiting"}`}>{code}</span>
+            <span class="soft">{message}</span>
+            <Moment at={at} />
           </li>
         ))}
       </ul>
@@ -404,7 +403,14 @@ function Report({ view, reportId }: { view: AuditView; reportId: string }) {
         {report !== undefined ? (
           <Markdown text={report} />
         ) : (
-          <Written of={summary} before="It is put together when all sections are written." />
+          <Written
+            of={summary}
+            before={
+              view.status === "failed" || view.status === "cancelled"
+                ? "There will be none."
+                : "It is put together when all sections are written."
+            }
+          />
         )}
       </div>
     </Card>

@@ -1,4 +1,4 @@
-import { Card, Note } from "../ui/parts.tsx";
+import { Card, Note, TableScroll } from "../ui/parts.tsx";
 import { agreementInWords, type CouncilView, councilView, type RankingView } from "./council.ts";
 import type { Shown } from "./index.tsx";
 import { CopyButton, Gauge, Given, Marks, ModelName, PartState, SideBySide, Written } from "./parts.tsx";
@@ -124,7 +124,7 @@ type Standing = NonNullable<CouncilView["standings"]>[number];
 /** The places are there before it is known who has which. */
 function Standings({ of }: { of: (Standing | undefined)[] }) {
   return (
-    <div class="table-scroll">
+    <TableScroll label="Standings">
       <table class="table">
         <thead>
           <tr>
@@ -154,7 +154,7 @@ function Standings({ of }: { of: (Standing | undefined)[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </TableScroll>
   );
 }
 

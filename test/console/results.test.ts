@@ -53,7 +53,7 @@ const goldenNames = readdirSync(join(import.meta.dirname, "../golden"))
   );
 
 const views: Record<string, (input: never, result: never, work: Work) => unknown> = {
-  audit: auditView,
+  audit: (_input, result, work) => auditView(result, work),
   batch: childrenOf,
   council: councilView,
   generation: generationView,
@@ -198,7 +198,7 @@ describe("An audit", () => {
     for (const event of job.events) {
       const value = tells(event) ? (heldBy(toWire(event)) as Json | undefined) : undefined;
       workflow = applyToWorkflow(workflow, event, value);
-      const view = auditView(job.input, undefined, job.workAt(event.seq));
+      const view = auditView(undefined, job.workAt(event.seq));
       const at = `event ${event.seq}, ${event.kind}`;
       expect(view.plans.at(-1)?.plan, at).toEqual(workflow.plan);
       expect(view.errors, at).toEqual(workflow.errors);
@@ -214,16 +214,16 @@ describe("An audit", () => {
     const asking = job.workAt(
       job.when((event) => event.kind === "callback.created" && event.step === "approval-1"),
     );
-    expect(auditView(job.input, undefined, asking)).toMatchObject({
+    expect(auditView(undefined, asking)).toMatchObject({
       status: "awaiting approval",
       sections: [],
     });
 
-    const approved = auditView(job.input, undefined, asking, { number: 1, approved: true });
+    const approved = auditView(undefined, asking, { number: 1, approved: true });
     expect(approved.status).toBe("analyzing");
     expect(approved.sections.length).toBeGreaterThan(0);
     expect(approved.sections.map(({ status }) => status)).toEqual(approved.sections.map(() => "pending"));
-    expect(auditView(job.input, undefined, asking, { number: 1, approved: false }).status).toBe("planning");
+    expect(auditView(undefined, asking, { number: 1, approved: false }).status).toBe("planning");
     expect(work.isOver).toBe(false);
   });
 
@@ -232,7 +232,7 @@ describe("An audit", () => {
     const asking = job.workAt(
       job.when((event) => event.kind === "callback.created" && event.step === "approval-2"),
     );
-    const view = auditView(job.input, undefined, asking, { number: 1, approved: false });
+    const view = auditView(undefined, asking, { number: 1, approved: false });
     expect(view.status).toBe("awaiting approval");
     expect(view.plans.map(({ decision }) => decision?.approved)).toEqual([false, undefined]);
   });
