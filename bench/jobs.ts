@@ -41,11 +41,46 @@ const polling = defineJob({
     }),
 });
 
-/** What the benchmarks deploy: audit and council as they are, one that polls, and the job of the comparisons with a model that only waits. */
+/** Begins and ends so many steps, and says so each time; with `twice`, each at its second attempt. */
+const talking = defineJob({
+  type: "talking",
+  version: 1,
+  summary: "Does so many steps, each so many milliseconds long",
+  input: z.object({ steps: z.int(), pause_ms: z.number(), twice: z.boolean().default(false) }),
+  result: z.int(),
+  example: { steps: 1, pause_ms: 0, twice: false },
+  title: () => "Talking",
+  description: () => "Talking",
+  async run(ctx, { steps, pause_ms: pauseMs, twice }) {
+    const retryStrategy = (_error: unknown, attempt: number) => ({
+      shouldRetry: attempt < 2,
+      delay: { seconds: 0 },
+    });
+    for (let step = 0; step < steps; step += 1) {
+      const done = `${step} of ${steps}`;
+      const percentage = Math.floor((100 * step) / steps);
+      const said = { total_steps: steps, completed_steps: step, percentage, details: done };
+      ctx.progress({ current_step: "talk", ...said });
+      let tried = !twice;
+      const part = async () => {
+        if (!tried) {
+          tried = true;
+          throw new Error("Once more");
+        }
+        return sleep(pauseMs, done);
+      };
+      await ctx.step(`part-${step}`, part, { retryStrategy });
+    }
+    return steps;
+  },
+});
+
+/** What the benchmarks deploy: audit and council as they are, one that polls, one that talks, and the job of the comparisons with a model that only waits. */
 export const jobs = registry([
   audit,
   council,
   polling,
+  talking,
   referenceJob(async (input, step) => {
     const [kind, member] = step.split("-") as [keyof typeof answerBytes, string];
     const staggered = input.stagger !== undefined && kind === "rank" && Number(member) >= 2;

@@ -21,6 +21,7 @@ const scripts = [
   "approvals",
   "sweep",
   "client",
+  "console",
 ];
 
 const usage = `npm run bench -- [options]
