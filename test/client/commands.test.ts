@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { describe, expect } from "vitest";
 import type { JobSummary, Question, Schedule } from "../../client/index.ts";
 import type { EventView, JobView } from "../../core/protocol/wire.ts";
-import { test } from "../support/convoke-process.ts";
+import { type ConvokeProcess, test } from "../support/convoke-process.ts";
 import { eventually } from "../support/eventually.ts";
 
 const video = ["--prompt", "A lighthouse", "--model", "mock:video"];
@@ -178,41 +178,43 @@ test("keys are made with the table, listed without their secret, and revoked", a
   expect((await convoke.json<{ id: string }>("keys", "list")).map((one) => one.id)).not.toContain(id);
 });
 
+/** Nothing is printed but one document, on stderr. */
+async function refused(convoke: ConvokeProcess, code: number, name: string, ...args: string[]) {
+  const ended = await convoke(...args, "--json");
+  expect(ended).toMatchObject({ code, out: "" });
+  expect(JSON.parse(ended.err)).toMatchObject({
+    error: { code: name, message: expect.any(String) },
+    exit: code,
+  });
+}
+
 describe("scripts", () => {
   const nobody = "00000000-0000-7000-8000-000000000000";
 
-  test("are told by the exit code and by JSON what went wrong", async ({ convoke, cloud }) => {
-    const { job_id: ended } = await cloud.client.submit("video", {
-      prompt: "A lighthouse",
-      model: "mock:video",
-    });
-    await cloud.client.wait(ended);
-    const cases: [number, string, string[]][] = [
-      [2, "commander.unknownCommand", ["counsel"]],
-      [2, "commander.unknownOption", ["list", "--colour"]],
-      [2, "commander.missingArgument", ["show"]],
-      [2, "commander.invalidArgument", ["list", "--status", "lost"]],
-      [2, "invalid_request", ["submit", "video", "--prompt", "x", "--seed", "-1"]],
-      [2, "invalid_request", ["submit", "vidio", "--prompt", "x"]],
-      [2, "invalid_request", ["submit", "video", "--prompts", "x"]],
-      [3, "not_found", ["show", nobody]],
-      [3, "not_found", ["watch", nobody]],
-      [3, "not_found", ["export", nobody]],
-      [3, "not_found", ["schedules", "run", nobody]],
-      [3, "not_found", ["send", nobody, "Hello"]],
-      [4, "unauthorized", ["list", "--key", "ck_wrong"]],
-      [5, "unreachable", ["list", "--url", "http://127.0.0.1:9", "--key", "k"]],
-      [6, "conflict", ["cancel", ended]],
-      [6, "conflict", ["retry", ended]],
-    ];
-    const told: unknown[] = [];
-    for (const [, , args] of cases) {
-      const { code, out, err } = await convoke(...args, "--json");
-      const { error, exit } = JSON.parse(err);
-      expect(error.message).not.toBe("");
-      told.push([code, error.code, exit, out]);
-    }
-    expect(told).toEqual(cases.map(([code, name]) => [code, name, code, ""]));
+  test.for<[number, string, string[]]>([
+    [2, "commander.unknownCommand", ["counsel"]],
+    [2, "commander.unknownOption", ["list", "--colour"]],
+    [2, "commander.missingArgument", ["show"]],
+    [2, "commander.invalidArgument", ["list", "--status", "lost"]],
+    [2, "invalid_request", ["submit", "video", "--prompt", "x", "--seed", "-1"]],
+    [2, "invalid_request", ["submit", "vidio", "--prompt", "x"]],
+    [2, "invalid_request", ["submit", "video", "--prompts", "x"]],
+    [3, "not_found", ["show", nobody]],
+    [3, "not_found", ["watch", nobody]],
+    [3, "not_found", ["export", nobody]],
+    [3, "not_found", ["schedules", "run", nobody]],
+    [3, "not_found", ["send", nobody, "Hello"]],
+    [4, "unauthorized", ["list", "--key", "ck_wrong"]],
+    [5, "unreachable", ["list", "--url", "http://127.0.0.1:9", "--key", "k"]],
+  ])("are told by exit code %i and %s what is wrong with %j", async ([code, name, args], { convoke }) => {
+    await refused(convoke, code, name, ...args);
+  });
+
+  test("are told when what they want is over", async ({ convoke, cloud }) => {
+    const { job_id } = await cloud.client.submit("video", { prompt: "A lighthouse", model: "mock:video" });
+    await cloud.client.wait(job_id);
+    await refused(convoke, 6, "conflict", "cancel", job_id);
+    await refused(convoke, 6, "conflict", "retry", job_id);
   });
 
   test("may pipe into whoever stops reading, and find no colour where nobody wants any", async ({
