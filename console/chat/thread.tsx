@@ -8,11 +8,13 @@ import { attempt, Empty, Note, Problem, Skeleton } from "../ui/parts.tsx";
 import { Markdown } from "../ui/text.tsx";
 import { Moment } from "../ui/time.tsx";
 import { Composer, type SendWith } from "./composer.tsx";
+import { useEndInView } from "./end-in-view.ts";
 import { AllWork, BackgroundWork, WorkAtHand } from "./work.tsx";
 
 /** One conversation, or the beginning of one. */
 export function Thread({ id, onChange }: { id: string | undefined; onChange: () => void }) {
   const { route } = useLocation();
+  const end = useEndInView();
   const { value, error, reload } = useResource(
     async (signal) => (id === undefined ? undefined : client.conversations.get(id, { signal })),
     [id],
@@ -56,7 +58,7 @@ export function Thread({ id, onChange }: { id: string | undefined; onChange: () 
 
   return (
     <section class="thread" aria-label={conversation?.title || "New conversation"}>
-      <div class="messages" role="log" aria-label="Messages">
+      <div class="messages" ref={end} role="log" aria-label="Messages">
         <div class="stack">
           {error.value && <Problem of={error.value} retry={reload} />}
           {id !== undefined && !conversation && !error.value && <Skeleton lines={5} />}
