@@ -44,9 +44,11 @@ export type StepConfig<T = unknown> = {
    */
   semantics?: "AT_LEAST_ONCE_PER_RETRY" | "AT_MOST_ONCE_PER_RETRY";
   serdes?: Serdes<T>;
-  /** What everybody is to know of its result: that a mock has made it, that it is less than was asked for. */
-  marks?: { mock?: true; degraded?: true };
+  marks?: StepMarks;
 };
+
+/** What everybody is to know of a step's result: that a mock has made it, that it is less than was asked for. */
+export type StepMarks = { mock?: true; degraded?: true };
 
 export type WaitStrategy<T> = (
   state: T,

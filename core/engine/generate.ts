@@ -44,6 +44,7 @@ export function generation(run: Run, pathOf: (name: string) => string): Generate
               usage,
               ...(mock ? { mock } : {}),
               ...(degraded ? { degraded } : {}),
+              ...config.marks,
             };
           },
         },

@@ -1,4 +1,4 @@
-import type { JobContext } from "../../core/engine/context.ts";
+import type { JobContext, StepMarks } from "../../core/engine/context.ts";
 import { defineJob } from "../../core/engine/job-type.ts";
 import type { ChatMessage, ModelAnswer, ModelRequest } from "../../core/models/model.ts";
 import { StepError, StepFailed } from "../../core/protocol/error.ts";
@@ -15,6 +15,7 @@ import {
   councilInput,
   type Member,
   membersOf,
+  mocksOf,
 } from "./input.ts";
 import { chairmanPrompt, rankingPrompt } from "./prompts.ts";
 import { type Ranking, rankingSchema, readRanking } from "./ranking.ts";
@@ -68,27 +69,16 @@ export const council = defineJob<CouncilInput, CouncilResult>({
   reply: ({ title, ...data }) => ({ content: data.stage3.response, data, ...(title ? { title } : {}) }),
 });
 
-/** Stage 1: every member answers by itself. Goes on with those that did, if they are a quorum. */
+/** Stage 1: every member answers by itself. Goes on with those that did, if they are a quorum, or may be made up to one. */
 async function collectAnswers(ctx: JobContext, session: Session): Promise<Outcome<Answer>> {
-  const { council, members, history, scoreboard } = session;
-  scoreboard.begin({
-    title: "Collecting answers",
-    done: "have answered",
-    asked: members,
-    stillToCome: members.length + 1,
-  });
-  const { got, lost } = await inParallel(ctx, scoreboard, "stage1", members, (scope, member) =>
-    scope.stream(
-      member.step,
-      {
-        model: member.model,
-        ...(member.system ? { system: member.system } : {}),
-        messages: [...history, { role: "user", content: council.question }],
-        maxOutputTokens: 4_096,
-      },
-      { check: mustSaySomething },
-    ),
-  );
+  const { council, members } = session;
+  const own = await askForAnswers(ctx, session, members);
+  const mocks = mocksOf(council, council.quorum - own.got.length);
+  const others = mocks.length > 0 ? await askForAnswers(ctx, session, mocks, { degraded: true }) : none;
+  const [got, lost] = [
+    [...own.got, ...others.got],
+    [...own.lost, ...others.lost],
+  ];
   if (got.length < council.quorum) throw quorumNotReached(council, got.length, lost);
   const answers = got.map(({ member, answer }, index) => ({
     member,
@@ -97,6 +87,34 @@ async function collectAnswers(ctx: JobContext, session: Session): Promise<Outcom
     ...marksOf(answer),
   }));
   return { got: answers, lost };
+}
+
+const none = { got: [], lost: [] };
+
+function askForAnswers(
+  ctx: JobContext,
+  { council, members, history, scoreboard }: Session,
+  asked: Member[],
+  marks: StepMarks = {},
+) {
+  scoreboard.begin({
+    title: "Collecting answers",
+    done: "have answered",
+    asked,
+    stillToCome: members.length + 1,
+  });
+  return inParallel(ctx, scoreboard, "stage1", asked, (scope, member) =>
+    scope.stream(
+      member.step,
+      {
+        model: member.model,
+        ...(member.system ? { system: member.system } : {}),
+        messages: [...history, { role: "user", content: council.question }],
+        maxOutputTokens: 4_096,
+      },
+      { check: mustSaySomething, marks },
+    ),
+  );
 }
 
 function quorumNotReached(council: Council, answered: number, lost: Outcome<Answer>["lost"]): StepFailed {

@@ -20,6 +20,10 @@ export const councilInput = z
       .optional()
       .meta({ description: "Who stands in, in this order, when the chairman fails" }),
     title_model: model.optional(),
+    allow_mock: z.boolean().optional().meta({
+      description:
+        "Where a quorum or a chairman cannot be had, mock models make up for it, and what they wrote is marked. Default: the deployment's choice",
+    }),
     exclude_self: z.boolean().optional().meta({
       description: "No member ranks its own answer. Default: true. Not possible with two answers",
     }),
@@ -70,7 +74,12 @@ export function convened(input: CouncilInput): Council {
  */
 export function convene(input: CouncilInput, deployment: Deployment): Council {
   const members = input.members ?? deployment.councilMembers;
-  const chosen = [input.chairman ?? [], input.chairmen ?? deployment.councilChairmen].flat();
+  const mayMock = input.allow_mock ?? deployment.mockFallback;
+  const chosen = [
+    input.chairman ?? [],
+    input.chairmen ?? deployment.councilChairmen,
+    mayMock ? standIns[0] : [],
+  ].flat();
   const [chairman, ...chairmen] = new Set(chosen);
   if (!chairman) throw new InvalidRequest("Neither the request nor this deployment names a chairman");
   const council: Council = {
@@ -82,6 +91,7 @@ export function convene(input: CouncilInput, deployment: Deployment): Council {
     exclude_self: input.exclude_self ?? true,
     anonymous_chairman: input.anonymous_chairman ?? false,
     quorum: input.quorum ?? 2,
+    ...(mayMock ? { allow_mock: true } : {}),
   };
   if (council.quorum > members.length)
     throw new InvalidRequest(
@@ -92,6 +102,15 @@ export function convene(input: CouncilInput, deployment: Deployment): Council {
   if (stranger !== undefined)
     throw new InvalidRequest(`No member "${stranger}" for this persona; the members are ${names.join(", ")}`);
   return council;
+}
+
+const standIns = ["mock:athena", "mock:borges", "mock:curie", "mock:darwin", "mock:euler"] as const;
+
+/** So many mock models, who make up a quorum. None where that is not allowed. */
+export function mocksOf(council: Council, count: number): Member[] {
+  if (!council.allow_mock || count <= 0) return [];
+  const mocks = Array.from({ length: count }, (_, index) => standIns[index % standIns.length]!);
+  return membersOf({ ...council, members: [...council.members, ...mocks] }).slice(-count);
 }
 
 export type Member = {

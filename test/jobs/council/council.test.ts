@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { newConversation } from "../../../core/conversations/conversation.ts";
 import { ModelError } from "../../../core/models/errors.ts";
 import { StepFailed } from "../../../core/protocol/error.ts";
@@ -151,6 +151,47 @@ test("when nobody answers the job fails and says so, and nobody is asked to rank
   expect(job.status).toBe("failed");
   expect(job.failure!.message).toMatch(/^All models failed to respond\. test:ada: Gone for good/);
   expect(asked).toHaveLength(5);
+});
+
+describe("where mocks are allowed", () => {
+  const mocked = () => ({ text: "I am a mock", mock: true }) as const;
+  const mocks = { "answer mock:athena": mocked, "answer mock:borges": mocked };
+
+  test("they make up the quorum that the members are not, and are marked; without leave the job fails [A2-72]", async () => {
+    const script = { "answer test:ben": down, "answer test:cleo": down, "answer test:dan": down, ...mocks };
+    expect((await chamber(script).council()).job.status).toBe("failed");
+
+    const { council, events } = chamber(script);
+    const { key, job, result } = await council({ allow_mock: true });
+
+    expect(job).toMatchObject({ status: "completed", degraded: true, mock: true });
+    expect(result.stage1).toMatchObject([{ model: "test:ada" }, { model: "mock:athena", mock: true }]);
+    expect(result.metadata.failures).toHaveLength(3);
+    expect(
+      (await events(key)).find((event) => event.kind === "step.completed" && /mock:/.test(event.step)),
+    ).toMatchObject({
+      mock: true,
+      degraded: true,
+    });
+  });
+
+  test("nobody is replaced while there is a quorum", async () => {
+    const { council, asked } = chamber({ "answer test:ben": down, ...mocks });
+    const { result } = await council({ allow_mock: true });
+    expect(result.stage1.map(({ model }) => model)).toEqual(["test:ada", "test:cleo", "test:dan"]);
+    expect(asked.filter(({ model }) => model.startsWith("mock:"))).toEqual([]);
+  });
+
+  test("one writes the end that no chairman can write", async () => {
+    const { council } = chamber({
+      "chair test:chair": down,
+      "chair test:deputy": down,
+      "chair mock:athena": mocked,
+    });
+    const { job, result } = await council({ allow_mock: true });
+    expect(job).toMatchObject({ status: "completed", degraded: true, mock: true });
+    expect(result.stage3).toMatchObject({ model: "mock:athena", mock: true });
+  });
 });
 
 test("a quorum of one lets a single answer through, without a ranking", async () => {
