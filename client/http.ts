@@ -1,8 +1,6 @@
 import type { Json, JsonObject } from "../core/protocol/json.ts";
 import { ConvokeError } from "./error.ts";
 
-export { ConvokeError } from "./error.ts";
-
 import { pause } from "./pause.ts";
 import { type Times, usualTimes } from "./times.ts";
 
