@@ -39,8 +39,8 @@ export type Put = (
 ) => Promise<void>;
 
 /**
- * Requests to the API. Everything that this client sends may be sent twice: reading changes nothing, and what creates
- * carries an idempotency key. So an answer that got lost is asked for again.
+ * Requests to the API. What this client sends may be sent twice: reading changes nothing, and what creates carries an
+ * idempotency key. So an answer that got lost is asked for again, unless the request says `once`.
  */
 export function http(options: HttpOptions): { send: Send; put: Put } {
   const { url, key, fetch, attempts, retryMs, answerMs, transferMs, longestPatienceMs } = {
