@@ -5,7 +5,6 @@ import { promisify } from "node:util";
 import { expect, onTestFinished } from "vitest";
 import type { EventView } from "../../client/index.ts";
 import type { Entry, JobEvent } from "../../core/protocol/event.ts";
-import { startTestCloud } from "../support/cloud.ts";
 import { type ConvokeProcess, test } from "../support/convoke-process.ts";
 
 const registry = join(import.meta.dirname, "../../jobs/index.ts");
@@ -43,15 +42,14 @@ test("a production job is taken along in a pipe, looked at in the service here, 
   cloud,
   convoke,
 }) => {
-  const production = await startTestCloud();
-  onTestFinished(production.stop);
+  const production = await cloud.as({ tenant: "production" });
   const large = "Time flies like an arrow. ".repeat(700);
   const { job_id } = await production.client.submit("translation", {
     text: large,
     intermediate_language: "french",
   });
   const job = await production.client.wait(job_id);
-  const there = ["--url", production.http, "--key", production.key];
+  const there = ["--key", production.key];
 
   const { out: journal } = await convoke("export", job_id, ...there);
   const imported = await convoke.given({ stdin: journal }, "import", "-", "--tenant", "test");
