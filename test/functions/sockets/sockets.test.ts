@@ -55,10 +55,11 @@ function door({ now = Date.now }: { now?: () => number } = {}) {
     const written: Entry[] = [];
     for (const events of [[submitted], ...entries]) {
       const entry = anEntry({ tenant: "acme", jobId }, written, events);
-      if (written.length === 0) {
-        await services.journal.create({ entry, head: headAfter([entry]) });
-      } else await services.journal.append(entry);
+      const isClaim = events[0]?.kind === "job.claimed";
       written.push(entry);
+      // A worker leaves HEAD behind, but for its claim.
+      if (written.length === 1) await services.journal.create({ entry, head: headAfter(written) });
+      else await services.journal.append(entry, isClaim ? { head: headAfter(written) } : {});
     }
     return written.flatMap(recorded);
   };
