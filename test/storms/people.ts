@@ -395,8 +395,8 @@ export class People {
         `I9 job ${key.jobId}: a caller is told ${accepted ? "yes" : told.message}, not what stands`,
       );
     }
-    if (proper && !accepted && !decision && !past.ended)
-      ledger.violated(`I9 job ${key.jobId}: an answer is refused`);
+    const isOpen = past.asked.has(callbackId) && !decision && !past.ended;
+    if (proper && !accepted && isOpen) ledger.violated(`I9 job ${key.jobId}: an answer is refused`);
   }
 
   /** A cancel in the moment before a job's end is written. */
