@@ -6,9 +6,10 @@ import { createInterface } from "node:readline";
 import type { Invoked } from "./lambdas.ts";
 import { exited, spawnBound } from "./processes.ts";
 
-/** What one sandbox is made from. */
+/** Of functions that nobody waits for. */
 const backgroundNiceness = 5;
 
+/** What one sandbox is made from. */
 export type SandboxPlan = {
   /** Shown in the command line of the process. */
   label: string;

@@ -101,6 +101,7 @@ test("a question of a dialogue is answered after a restart, on the page that has
   await visitor.open(`/jobs/${jobId}`);
   const answer = page.getByRole("textbox", { name: /answer/i }).first();
   await answer.fill("She was afraid that nobody would listen to her.");
+  const [asked] = (await place.client.get(jobId)).callbacks;
 
   await place.kill();
   await place.start();
