@@ -21,6 +21,8 @@ export class ConvokeError extends ServiceError {
   readonly status: number | undefined;
   /** Names the request in the service's log. */
   readonly requestId: string | undefined;
+  /** How long the service asked to be left alone. */
+  readonly retryAfterMs: number | undefined;
 
   constructor(
     code: ErrorCode,
@@ -29,6 +31,7 @@ export class ConvokeError extends ServiceError {
       status?: number;
       requestId?: string;
       retryable?: boolean;
+      retryAfterMs?: number;
       details?: Json;
       cause?: unknown;
     } = {},
@@ -37,6 +40,7 @@ export class ConvokeError extends ServiceError {
     this.code = code;
     this.status = options.status;
     this.requestId = options.requestId;
+    this.retryAfterMs = options.retryAfterMs;
     this.retryable = options.retryable ?? false;
   }
 }

@@ -62,7 +62,7 @@ export function http(options: HttpOptions): { send: Send; put: Put } {
         return await ask();
       } catch (error) {
         if (once || attempt >= attempts || !(error instanceof ConvokeError) || !error.retryable) throw error;
-        const asked = error instanceof Patience ? Math.min(error.retryAfterMs, longestPatienceMs) : 0;
+        const asked = Math.min(error.retryAfterMs ?? 0, longestPatienceMs);
         await pause(Math.max(asked, retryMs * 2 ** (attempt - 1) * (0.5 + Math.random())), signal);
       }
     }
@@ -167,11 +167,6 @@ export async function hashOf(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** The service asked to be left alone for a while. */
-class Patience extends ConvokeError {
-  retryAfterMs = 0;
-}
-
 async function problem(response: Response): Promise<ConvokeError> {
   const { status } = response;
   const read: Json = await response.json().catch(() => ({}));
@@ -180,15 +175,14 @@ async function problem(response: Response): Promise<ConvokeError> {
   const code = text(body.code) ?? fallbackCodes[status] ?? "internal_error";
   const message =
     text(body.detail) ?? text(body.title) ?? text(body.message) ?? `The service answered ${status}`;
-  const error = new Patience(code, message, {
+  const seconds = Number(response.headers.get("retry-after"));
+  return new ConvokeError(code, message, {
     status,
     requestId: text(body.request_id),
     retryable: passing.has(status) || (status === 500 && body.code === undefined),
+    ...(seconds > 0 ? { retryAfterMs: seconds * 1000 } : {}),
     details: body,
   });
-  const seconds = Number(response.headers.get("retry-after"));
-  if (seconds > 0) error.retryAfterMs = seconds * 1000;
-  return error;
 }
 
 const passing = new Set([429, 502, 503, 504]);
