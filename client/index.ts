@@ -1,5 +1,5 @@
 export type { Failure, JobStatus, Lane, Progress, Usage } from "../core/protocol/job.ts";
-export type { EventView, JobView } from "../core/protocol/wire.ts";
+export type { EventView, JobSummary, JobView } from "../core/protocol/wire.ts";
 export type { Api, Schemas } from "./api.ts";
 export type { EventsPage } from "./checked.ts";
 export { type Convoke, type ConvokeOptions, convoke, type WatchOptions } from "./convoke.ts";

@@ -3,9 +3,6 @@ import type { Json } from "../core/protocol/json.ts";
 import type { JobView } from "../core/protocol/wire.ts";
 import type { Api, Schemas } from "./api.ts";
 
-/** A job in a list: without its input, its result, and how long it goes on. */
-export type JobSummary = Omit<JobView, "input_data" | "input_ref" | "result_data" | "result_ref" | "eta">;
-
 /** A moment: ISO 8601 with an offset or `Z`, or a Date. */
 export type Moment = string | Date;
 

@@ -50,8 +50,7 @@ export function apiTypes({ paths, components }: Document): string {
 import type { Entry } from "../core/protocol/event.ts";
 import type { Budget, Failure, JobStatus, Usage } from "../core/protocol/job.ts";
 import type { Json } from "../core/protocol/json.ts";
-import type { EventView, FailureView, JobView } from "../core/protocol/wire.ts";
-import type { JobSummary } from "./views.ts";
+import type { EventView, FailureView, JobSummary, JobView } from "../core/protocol/wire.ts";
 
 /** What is asked for and given, by its name in the document. */
 export type Schemas = {

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from "../../core/protocol/json.ts";
-import type { Look } from "./looks.ts";
+import type { Look } from "./look.ts";
 import { columns, type Paint, plain, safe } from "./text.ts";
 
 /** What the result of a council says, as far as it is shown. */

@@ -1,4 +1,5 @@
-import type { JobSummary, Metrics } from "../views.ts";
+import type { JobSummary } from "../../core/protocol/wire.ts";
+import type { Metrics } from "../views.ts";
 import { type Family, given, type Session, whole } from "./command.ts";
 import { columns, money } from "./text.ts";
 

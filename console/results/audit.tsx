@@ -7,7 +7,6 @@ import { Card, Field, Problem } from "../ui/parts.tsx";
 import { Markdown } from "../ui/text.tsx";
 import { Moment } from "../ui/time.tsx";
 import { type AuditStatus, type AuditView, auditView, type PlanView, type SectionView } from "./audit.ts";
-import type { Shown } from "./index.tsx";
 import {
   CopyButton,
   DownloadButton,
@@ -20,6 +19,7 @@ import {
   Written,
 } from "./parts.tsx";
 import type { AuditInput, AuditResult } from "./shapes.ts";
+import type { Shown } from "./shown.ts";
 import { useCameLater } from "./use-work.ts";
 
 export function Audit({ jobId, input, result, work }: Shown) {

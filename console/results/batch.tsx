@@ -4,9 +4,9 @@ import { client } from "../service.ts";
 import { Card } from "../ui/parts.tsx";
 import { Bar } from "../ui/status.tsx";
 import { childrenOf } from "./batch.ts";
-import type { Shown } from "./index.tsx";
 import { PartState } from "./parts.tsx";
 import type { BatchInput, BatchResult } from "./shapes.ts";
+import type { Shown } from "./shown.ts";
 
 /** So many are asked how they stand; of the others it is seen when they have ended. */
 const mostAsked = 12;

@@ -1,8 +1,8 @@
 import { Card, Note, TableScroll } from "../ui/parts.tsx";
 import { agreementInWords, type CouncilView, councilView, type RankingView } from "./council.ts";
-import type { Shown } from "./index.tsx";
 import { CopyButton, Gauge, Given, Marks, ModelName, PartState, SideBySide, Written } from "./parts.tsx";
 import type { CouncilInput, CouncilResult } from "./shapes.ts";
+import type { Shown } from "./shown.ts";
 import { useCameLater } from "./use-work.ts";
 
 export function Council({ input, result, work }: Shown) {

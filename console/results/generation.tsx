@@ -9,7 +9,6 @@ import {
   generationView,
   type ReviewView,
 } from "./generation.ts";
-import type { Shown } from "./index.tsx";
 import {
   CopyButton,
   DownloadButton,
@@ -22,6 +21,7 @@ import {
   Stages,
 } from "./parts.tsx";
 import type { GenerationInput, GenerationResult } from "./shapes.ts";
+import type { Shown } from "./shown.ts";
 import { useCameLater } from "./use-work.ts";
 
 export function Generation({ input, result, work }: Shown) {

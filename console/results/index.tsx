@@ -6,18 +6,8 @@ import type { LiveJob } from "../live/live-job.ts";
 import type { Scene } from "../live/story.ts";
 import { Note, Skeleton } from "../ui/parts.tsx";
 import { Plain } from "./plain.tsx";
+import type { Shown } from "./shown.ts";
 import { useWork } from "./use-work.ts";
-import type { Work } from "./work.ts";
-
-/** What every view of a job type is given. */
-export type Shown = {
-  jobId: string;
-  input: Json | undefined;
-  /** Defined once the job has completed. */
-  result: Json | undefined;
-  /** What the job has done so far. */
-  work: Work;
-};
 
 type View = ComponentType<Shown>;
 type Chunk = () => Promise<View>;

@@ -6,10 +6,10 @@ import { client } from "../service.ts";
 import { Card, Field, Problem } from "../ui/parts.tsx";
 import { Markdown } from "../ui/text.tsx";
 import { Moment } from "../ui/time.tsx";
-import type { Shown } from "./index.tsx";
 import { type DialogueView, depthNames, dialogueView, type TurnView } from "./maieutic.ts";
 import { CopyButton, Facts, Given, Marks, Points, Written } from "./parts.tsx";
 import type { MaieuticInput, MaieuticResult, Suggestion } from "./shapes.ts";
+import type { Shown } from "./shown.ts";
 
 export function Dialogue({ input, result, work }: Shown) {
   const told = useSignal<ReadonlyMap<string, string>>(new Map());

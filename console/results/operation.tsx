@@ -3,10 +3,10 @@ import { bytes } from "../ui/numbers.ts";
 import { Card } from "../ui/parts.tsx";
 import { Bar } from "../ui/status.tsx";
 import { duration, Moment } from "../ui/time.tsx";
-import type { Shown } from "./index.tsx";
 import { isPicture, operationView, videoOperation } from "./operation.ts";
 import { Facts, Given, ModelName, PartState } from "./parts.tsx";
 import type { CallOffResult, OperationInput, OperationResult, VideoInput, VideoResult } from "./shapes.ts";
+import type { Shown } from "./shown.ts";
 import type { Work } from "./work.ts";
 
 export function Video({ jobId, input, result, work }: Shown) {

@@ -1,8 +1,8 @@
 import { JsonView } from "../ui/json.tsx";
 import { Card } from "../ui/parts.tsx";
 import { Markdown } from "../ui/text.tsx";
-import type { Shown } from "./index.tsx";
 import { longTextOf } from "./long-text.ts";
+import type { Shown } from "./shown.ts";
 
 /** Input and result of a type that the page does not know, or cannot make out. */
 export function Plain({ input, result }: Omit<Shown, "work">) {

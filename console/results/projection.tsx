@@ -1,9 +1,9 @@
 import { useSignal } from "@preact/signals";
 import { Card, Tabs } from "../ui/parts.tsx";
-import type { Shown } from "./index.tsx";
 import { CopyButton, Facts, Given, Marks, ModelName, PartState, SideBySide, Written } from "./parts.tsx";
 import { type PhaseView, projectionView } from "./projection.ts";
 import type { ProjectionInput, ProjectionResult } from "./shapes.ts";
+import type { Shown } from "./shown.ts";
 
 export function Projection({ input, result, work }: Shown) {
   const view = projectionView(

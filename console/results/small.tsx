@@ -2,7 +2,6 @@ import type { Json } from "../../core/protocol/json.ts";
 import { JsonView } from "../ui/json.tsx";
 import { Card, Note } from "../ui/parts.tsx";
 import { Moment } from "../ui/time.tsx";
-import type { Shown } from "./index.tsx";
 import {
   CopyButton,
   capital,
@@ -24,6 +23,7 @@ import type {
   SystemPromptInput,
   SystemPromptResult,
 } from "./shapes.ts";
+import type { Shown } from "./shown.ts";
 import { whole } from "./work.ts";
 
 /** Where a message went, and why. */

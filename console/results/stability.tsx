@@ -1,10 +1,10 @@
 import { Card, Note } from "../ui/parts.tsx";
 import { Bar } from "../ui/status.tsx";
-import type { Shown } from "./index.tsx";
 import { capital, Found, Gauge, Given, Labelled, PartState } from "./parts.tsx";
 import { driftInWords, stabilityView } from "./round-trip.ts";
 import { driftStatus, RoundTripParts } from "./round-trip.tsx";
 import type { StabilityInput, StabilityResult } from "./shapes.ts";
+import type { Shown } from "./shown.ts";
 
 export function Stability({ input, result, work }: Shown) {
   const view = stabilityView(

@@ -1,9 +1,9 @@
 import { Card } from "../ui/parts.tsx";
-import type { Shown } from "./index.tsx";
 import { capital } from "./parts.tsx";
 import { roundTripView } from "./round-trip.ts";
 import { RoundTripParts } from "./round-trip.tsx";
 import type { RoundTrip, TranslationInput } from "./shapes.ts";
+import type { Shown } from "./shown.ts";
 
 export function Translation({ input, result, work }: Shown) {
   const trip = result as RoundTrip | undefined;

@@ -2,7 +2,7 @@ import { load } from "../payloads/payloads.ts";
 import { applyEntry, type Entry, type JobEvent, lastSeq, recorded, valueIn } from "../protocol/event.ts";
 import { isTerminal, type JobKey, type JobRecord, type PayloadRef, type Stored } from "../protocol/job.ts";
 import type { Json, Millis } from "../protocol/json.ts";
-import { type EventView, type JobView, jobView, toWire } from "../protocol/wire.ts";
+import { type EventView, type JobSummary, type JobView, jobView, toWire } from "../protocol/wire.ts";
 import type { Services } from "../services.ts";
 import { lookUntil } from "./look-until.ts";
 
@@ -104,9 +104,6 @@ export async function readEntries(
   const last = entries.at(-1);
   return { entries, next: last && (reading.more || tooMany !== -1) ? lastSeq(last) : undefined };
 }
-
-/** A job in a list: without what must be fetched for each. */
-export type JobSummary = Omit<JobView, "input_data" | "input_ref" | "result_data" | "result_ref" | "eta">;
 
 export function jobSummary(job: JobRecord): JobSummary {
   const {

@@ -81,6 +81,9 @@ export type Eta = {
   learned_from: { jobs: number; same_models: boolean };
 };
 
+/** A job in a list: without what must be fetched for each. */
+export type JobSummary = Omit<JobView, "input_data" | "input_ref" | "result_data" | "result_ref" | "eta">;
+
 export type CallbackView = {
   id: string;
   step: string;
