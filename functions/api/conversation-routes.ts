@@ -52,11 +52,13 @@ export const conversationRoutes: AnyRoute[] = [
       const { conversations } = services;
       const record = await conversations.get(principal.tenant, params.id);
       if (!record) throw noConversation(params.id);
-      // Messages are read after the state, so a conversation that is idle has its answer.
-      const messages = await conversations.messages(principal.tenant, params.id, {
+      // Messages are read after the state, so a conversation that is idle has its answer; what came in between is for
+      // the next look, so one that has its answer is idle.
+      const found = await conversations.messages(principal.tenant, params.id, {
         after: query.after ?? Math.max(0, record.messageCount - query.limit),
         limit: query.limit,
       });
+      const messages = found.filter(({ number }) => number <= record.messageCount);
       const keep = query.after === undefined ? "last" : "first";
       return conversationView(record, fitting(messages, services.settings.answerBytes, keep));
     },

@@ -18,7 +18,7 @@ inBothWorlds((world, engines) => {
     const { keys } = world();
     const { id, key } = await keys.create({ tenant: "acme", scopes: ["admin"] });
     const other = await keys.create({ tenant: "other", scopes: ["admin"] });
-    const [, , secret] = other.key.split("_");
+    const secret = other.key.split("_").slice(2).join("_");
     for (const wrong of [`ck_${id}_${secret}`, `${key}x`, key.slice(0, -1), "", "ck__", `Bearer ${key}`]) {
       expect(await keys.check(wrong)).toBeUndefined();
     }
@@ -94,7 +94,7 @@ inBothWorlds((world, engines) => {
       const { ticket } = await keys.issueTicket({ tenant: "acme", id: "k", scopes: [] }, 30);
       const { session } = await keys.openSession({ tenant: "acme", id: "k", scopes: [] }, 30);
       for await (const item of engines().dynamo.items("contracts")) {
-        expect(JSON.stringify(item)).not.toContain(key.split("_")[2]!);
+        expect(JSON.stringify(item)).not.toContain(key.split("_").slice(2).join("_"));
         expect(JSON.stringify(item)).not.toContain(ticket);
         expect(JSON.stringify(item)).not.toContain(session);
       }

@@ -27,7 +27,7 @@ describe("a browser that has signed in", () => {
     expect(cookie).toMatch(
       /^__Host-convoke_session=[\w-]{43}; Max-Age=43[12]\d\d; Path=\/; HttpOnly; Secure; SameSite=Strict$/,
     );
-    expect(cookie).not.toContain(acme.split("_")[2]);
+    expect(cookie).not.toContain(acme.split("_").slice(2).join("_"));
     expect(Date.parse(answer.body.expires_at) - Date.now()).toBeLessThanOrEqual(12 * 3_600_000);
   });
 
