@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { bytes } from "../ui/numbers.ts";
-import { Card, Note } from "../ui/parts.tsx";
+import { Card, Note, Scrollable } from "../ui/parts.tsx";
 import {
   type FileView,
   type Folder,
@@ -241,22 +241,20 @@ function Viewer({ of }: { of: FileView }) {
 function Code({ text, label }: { text: string; label: string }) {
   const lines = text.replace(/\n$/, "").split("\n");
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled by keyboard too
-    <section class="code" tabIndex={0} aria-label={`Content of ${label}`}>
+    <Scrollable label={`Content of ${label}`} kind="code">
       <pre class="code-numbers" aria-hidden="true">
         {lines.map((_, index) => index + 1).join("\n")}
       </pre>
       <pre>{text}</pre>
-    </section>
+    </Scrollable>
   );
 }
 
 function Arriving({ text, label }: { text: NonNullable<FileView["writing"]["arriving"]>; label: string }) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled by keyboard too
-    <section class="code" tabIndex={0} aria-label={`Content of ${label}, as it is written`}>
+    <Scrollable label={`Content of ${label}, as it is written`} kind="code">
       <pre class="typing">{text}</pre>
-    </section>
+    </Scrollable>
   );
 }
 

@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { attempt, Note, Tabs, toast } from "../ui/parts.tsx";
+import { attempt, Note, Scrollable, Tabs, toast } from "../ui/parts.tsx";
 import { Markdown, Typing } from "../ui/text.tsx";
 import type { PartStatus, Writing } from "./work.ts";
 
@@ -102,10 +102,9 @@ export function Found({
 export function Given({ text }: { text: string }) {
   if (text.length < 1_500) return <p class="plain">{text}</p>;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled by keyboard too
-    <section class="beside-text plain" tabIndex={0} aria-label="What was given">
+    <Scrollable label="What was given" kind="beside-text plain">
       {text}
-    </section>
+    </Scrollable>
   );
 }
 
@@ -169,10 +168,9 @@ export function SideBySide({
               <h3 class="clip">{title}</h3>
               {aside}
             </header>
-            {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled by keyboard too */}
-            <section class="beside-text" dir="auto" tabIndex={0} aria-label={`${label}: ${name}`}>
+            <Scrollable label={`${label}: ${name}`} kind="beside-text">
               {children}
-            </section>
+            </Scrollable>
           </div>
         ))}
       </div>

@@ -178,13 +178,32 @@ export function Tabs<Name extends string>({
   );
 }
 
+/** What may be larger than its place. A group and no landmark: several may show the same kind of thing on one page. */
+export function Scrollable({
+  label,
+  kind,
+  children,
+}: {
+  label: string;
+  /** Its looks. */
+  kind: string;
+  children: ComponentChildren;
+}) {
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for a form
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: without it a keyboard does not get to see all of it
+    <div role="group" class={kind} dir="auto" tabIndex={0} aria-label={label}>
+      {children}
+    </div>
+  );
+}
+
 /** A table that may be wider than its place. */
 export function TableScroll({ label, children }: { label: string; children: ComponentChildren }) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: without it a keyboard does not get to see all of it.
-    <section class="table-scroll" aria-label={label} tabIndex={0}>
+    <Scrollable label={label} kind="table-scroll">
       {children}
-    </section>
+    </Scrollable>
   );
 }
 
