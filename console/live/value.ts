@@ -17,9 +17,25 @@ export type Value = {
 /** Events never change: what one refers to is fetched once, and kept for as long as the event is. */
 const fetched = new WeakMap<EventView, Json>();
 
+/** What an event holds, or what has been fetched for it. */
+export function knownOf(event: EventView | undefined): Json | undefined {
+  return event && (heldBy(event) ?? fetched.get(event));
+}
+
+/** Fetches what an event refers to. From then on it is known. */
+export async function fetchFor(
+  jobId: string,
+  event: EventView,
+  signal: AbortSignal,
+): Promise<Json | undefined> {
+  const value = await client.value(jobId, event, { signal });
+  if (value !== undefined) fetched.set(event, value);
+  return value;
+}
+
 /** The value of an event, wherever it is kept: at once when the event holds it, else as soon as it has been fetched. */
 export function useValue(jobId: string, event: EventView | undefined): Value {
-  const there = event && (heldBy(event) ?? fetched.get(event));
+  const there = knownOf(event);
   const error = useSignal<ConvokeError | undefined>(undefined);
   const round = useSignal(0);
   const missing = there === undefined && isElsewhere(event);
@@ -27,11 +43,9 @@ export function useValue(jobId: string, event: EventView | undefined): Value {
     error.value = undefined;
     if (!missing || !event) return;
     const stop = new AbortController();
-    client.value(jobId, event, { signal: stop.signal }).then(
+    fetchFor(jobId, event, stop.signal).then(
       (value) => {
-        if (value === undefined) return;
-        fetched.set(event, value);
-        if (!stop.signal.aborted) round.value += 1;
+        if (value !== undefined && !stop.signal.aborted) round.value += 1;
       },
       (reason: unknown) => {
         if (!stop.signal.aborted) error.value = asProblem(reason);

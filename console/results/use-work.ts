@@ -1,28 +1,22 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import type { EventView } from "../../client/index.ts";
-import type { Json } from "../../core/protocol/json.ts";
 import type { LiveJob } from "../live/live-job.ts";
-import { heldBy, isElsewhere, type Scene } from "../live/story.ts";
-import { client } from "../service.ts";
+import { isElsewhere, type Scene } from "../live/story.ts";
+import { fetchFor, knownOf } from "../live/value.ts";
 import { Work } from "./work.ts";
-
-/** Events never change, so what one refers to is fetched once. */
-const fetched = new WeakMap<EventView, Json>();
 
 /** What a job has done until a moment. What its journal only refers to is fetched, and appears when it is there. */
 export function useWork(live: LiveJob, scene: Scene): Work {
   const arrived = useSignal(0);
   const isNow = scene.job.seq === live.count.value;
   const missing = scene.steps.flatMap(({ outcome }) =>
-    outcome && isElsewhere(outcome) && !fetched.has(outcome) ? [outcome] : [],
+    outcome && isElsewhere(outcome) && knownOf(outcome) === undefined ? [outcome] : [],
   );
   useEffect(() => {
     const stop = new AbortController();
     for (const event of missing) {
-      client.value(live.jobId, event, { signal: stop.signal }).then(
-        (value) => {
-          fetched.set(event, value ?? null);
+      fetchFor(live.jobId, event, stop.signal).then(
+        () => {
           arrived.value += 1;
         },
         // The view says that something is missing; the journal beside it says what, and offers to try again.
@@ -32,12 +26,7 @@ export function useWork(live: LiveJob, scene: Scene): Work {
     return () => stop.abort();
   }, [live.jobId, missing.map(({ seq }) => seq).join()]);
   return useMemo(
-    () =>
-      new Work(
-        scene,
-        ({ outcome }) => heldBy(outcome) ?? (outcome && fetched.get(outcome)),
-        isNow ? live.text : undefined,
-      ),
+    () => new Work(scene, ({ outcome }) => knownOf(outcome), isNow ? live.text : undefined),
     [scene, live, isNow, arrived.value],
   );
 }
