@@ -67,12 +67,13 @@ try {
     job = await client.get(live);
   }
   const seconds = (performance.now() - begunAt) / 1000;
-  const { tasks, longest, frames } = await page.evaluate(framesCounted);
+  const { tasks, longest, frames, shift } = await page.evaluate(framesCounted);
   figures.push(
     { name: "live page: events a second", value: (job.seq - before) / seconds, unit: "1/s" },
     { name: "live page: tasks over 50 ms a second", value: tasks / seconds, unit: "1/s" },
     { name: "live page: longest task", value: longest, unit: "ms" },
     { name: "live page: frames a second", value: frames / seconds, unit: "1/s" },
+    { name: "live page: layout shift in all", value: shift, unit: "CLS" },
   );
 } finally {
   await browser.close();
@@ -105,11 +106,11 @@ function moveTo(slider: SVGElement | HTMLElement, seq: number): Promise<number> 
   });
 }
 
-type Counted = { tasks: number; longest: number; frames: number };
+type Counted = { tasks: number; longest: number; frames: number; shift: number };
 
 /** Runs in the page. */
 function countFrames(): void {
-  const counted: Counted = { tasks: 0, longest: 0, frames: 0 };
+  const counted: Counted = { tasks: 0, longest: 0, frames: 0, shift: 0 };
   Object.assign(window, { counted });
   new PerformanceObserver((list) => {
     for (const { duration } of list.getEntries()) {
@@ -117,6 +118,9 @@ function countFrames(): void {
       counted.longest = Math.max(counted.longest, duration);
     }
   }).observe({ type: "longtask" });
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) counted.shift += (entry as unknown as { value: number }).value;
+  }).observe({ type: "layout-shift" });
   const frame = () => {
     counted.frames += 1;
     requestAnimationFrame(frame);

@@ -174,7 +174,8 @@ async function planned(ctx: JobContext, { input, brief, models, show }: Workshop
   show("specification", `Specifying ${brief.name}`);
   const wanted = { models, prompt: specificationPrompt(brief), maxOutputTokens: 8_192 };
   const { value: sketch } = await askFor(ctx, "specification", wanted, draft);
-  show("clarification", `${sketch.questions.length} questions are open`);
+  const open = sketch.questions.length;
+  show("clarification", open === 1 ? "1 question is open" : `${open} questions are open`);
   const specification = await settled(ctx, input, sketch);
 
   show("architecture", `${specification.features.length} features need a structure`);

@@ -466,10 +466,14 @@ export async function scenario(seed: number, field: Field): Promise<Report> {
   const sweeping = sweeps();
   const people = Array.from({ length: between(1, 2) }, (_, number) => person(number));
   const late = new AbortController();
+  // Children may outlive those that have invoked them, and an invocation at work may just be making one.
+  const isQuiet = () => {
+    field.read();
+    return living.size === 0 && [...ledger.pasts.values()].every(({ ended }) => ended);
+  };
   const allEnded = async () => {
     await Promise.all(people);
-    // Children may outlive those that have invoked them.
-    while ([...ledger.pasts.values()].some(({ ended }) => !ended) && !late.signal.aborted) await sleep(50);
+    while (!isQuiet() && !late.signal.aborted) await sleep(50);
     await Promise.all(errands);
   };
   await Promise.race([

@@ -108,7 +108,7 @@ async function begin(more: object = {}) {
   return { jobId, operation, callbackUrl: JSON.parse(text).tell as string };
 }
 
-test("a video is a ticket at once, an operation that can be followed, and then a file [A1-01] [A1-04] [A1-05] [A1-07] [A1-10] [A1-12]", async () => {
+test("a video is a ticket at once, an operation that can be followed, and then a file [A1-01] [A1-04] [A1-05] [A1-07] [A1-09] [A1-10] [A1-12] [A1-23] [A1-24]", async () => {
   const ticket = await ask("/api/videos", { prompt: "A lighthouse in a storm", model: "mock:3s" });
   expect(ticket).toMatchObject({ status: 202, body: { job_id: expect.any(String), status: "pending" } });
   const { job_id: id } = ticket.body;
@@ -146,6 +146,17 @@ test("a video is a ticket at once, an operation that can be followed, and then a
   const events = await journalOf(cloud.client, id);
   expectWellFormed(events);
   expectFolded(await cloud.client.get(id), events);
+  // Whoever looks and finds nothing lets go of the worker, and is called again when it is time for the next look.
+  const looks = events.filter(({ kind }) => kind === "condition.checked");
+  expect(looks.length).toBeGreaterThan(0);
+  for (const { seq, retry_at: next } of looks) {
+    const after = events.slice(seq);
+    const [released, claimed] = ["job.released", "job.claimed"].map((wanted) =>
+      after.find(({ kind }) => kind === wanted),
+    );
+    expect(released).toMatchObject({ reason: "parked" });
+    expect(claimed!.at >= String(next)).toBe(true);
+  }
 });
 
 test("a conversation hands a message to the video maker, stays usable, and is woken by the result [A1-02] [A1-03] [A1-08] [A1-11] [A1-17] [A1-20] [A1-21] [A1-27]", async () => {

@@ -107,6 +107,33 @@ test("a video that was asked for in a conversation wakes it when it is done, and
   );
 });
 
+test("a project that was described asks what is unclear, goes on when it is told, and can be read and taken away", async ({
+  visitor,
+  cloud,
+}) => {
+  const { page } = visitor;
+  await visitor.open("/new/generation");
+  await page.getByRole("button", { name: "Fill with example" }).click();
+  await page.getByRole("button", { name: "Submit" }).click();
+  await page.waitForURL(/\/jobs\/[0-9a-f-]{36}/);
+  const jobId = new URL(page.url()).pathname.split("/").at(-1)!;
+
+  await page.locator("form textarea").first().fill("English, French and Latin.");
+  await page.getByRole("button", { name: "Answer", exact: true }).click();
+  await page.locator(".page-head .status.completed").waitFor({ timeout: 45_000 });
+  const file = page.getByRole("navigation", { name: "Files" }).getByRole("button").last();
+  const [name] = (await file.innerText()).split(",");
+  await file.click();
+  const shown = await page.getByRole("group", { name: /^Content of / }).innerText();
+  const saved = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Download all" }).click();
+
+  const { files } = (await cloud.client.get(jobId)).result_data as { files: { path: string }[] };
+  expect(files.some(({ path }) => path.endsWith(name!.trim()))).toBe(true);
+  expect(shown.length).toBeGreaterThan(20);
+  expect((await saved).suggestedFilename()).toMatch(/\.zip$/);
+}, 90_000);
+
 test("two tabs of one person show the same while a job runs, and a cancel in one is seen in the other", async ({
   visitor,
   cloud,
