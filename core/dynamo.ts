@@ -6,6 +6,7 @@ import {
 import {
   BatchGetCommand,
   type DynamoDBDocumentClient,
+  PutCommand,
   QueryCommand,
   type QueryCommandInput,
   TransactWriteCommand,
@@ -87,6 +88,21 @@ export async function happened(write: Promise<unknown>): Promise<boolean> {
     if (isConditionFailure(error)) return false;
     throw error;
   }
+}
+
+/** Puts an item in the place of the version before. @returns false when another version stands there. */
+export function replaceVersion(
+  { client, name, call }: DynamoTable,
+  item: Record<string, unknown>,
+  version: number,
+): Promise<boolean> {
+  const put = new PutCommand({
+    TableName: name,
+    Item: item,
+    ConditionExpression: "version = :before",
+    ExpressionAttributeValues: { ":before": version - 1 },
+  });
+  return happened(call(() => client.send(put)));
 }
 
 /** For each write of a transaction whether its condition failed, and on which item. */

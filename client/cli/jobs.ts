@@ -9,6 +9,7 @@ import { type Exit, exitOfJob } from "./exit.ts";
 import { begin, follow, type Making, widthOf } from "./follow.ts";
 import { exampleLine, flagRows, formOf, inputFrom } from "./input-flags.ts";
 import { rangeOf, renderEnd, spent } from "./job-frame.ts";
+import { pages } from "./pages.ts";
 import { columns } from "./text.ts";
 
 type Submitting = Making & {
@@ -146,17 +147,17 @@ export function jobCommands({ command, act }: Family): void {
     .action(
       act(async (session: Session, { all, before, limit, ...filter }: Listing) => {
         const jobs: JobSummary[] = [];
-        let cursor: string | undefined;
-        do {
-          const page = await session.client.list({
+        const ask = (cursor: string | undefined) =>
+          session.client.list({
             ...filter,
             ...given({ created_before: before, cursor }),
             limit: all ? 100 : Math.min(100, limit - jobs.length),
             signal: session.signal,
           });
+        for await (const page of pages(ask)) {
           jobs.push(...page.jobs);
-          cursor = page.next_cursor ?? undefined;
-        } while (cursor && (all || jobs.length < limit));
+          if (!all && jobs.length >= limit) break;
+        }
         session.table(jobs, ["JOB", "TYPE", "STATUS", "CREATED", "TITLE"], (job) => [
           job.id,
           job.type,

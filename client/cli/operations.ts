@@ -1,6 +1,7 @@
 import type { JobSummary } from "../../core/protocol/wire.ts";
 import type { Metrics } from "../views.ts";
 import { type Family, given, type Session, whole } from "./command.ts";
+import { pages } from "./pages.ts";
 import { columns, money } from "./text.ts";
 
 type Redriving = { type?: string; tag?: string; before?: string; limit: number; dryRun?: boolean };
@@ -38,15 +39,16 @@ export function operationCommands({ command, act }: Family): void {
         const { client, signal } = session;
         const found: JobSummary[] = [];
         let looked = 0;
-        let cursor: string | undefined;
-        do {
+        const ask = (cursor: string | undefined) => {
           const most = Math.min(100, limit - looked);
           const query = { ...filter, ...given({ created_before: before, cursor }), limit: most, signal };
-          const page = await client.list({ status: "failed", ...query });
+          return client.list({ status: "failed", ...query });
+        };
+        for await (const page of pages(ask)) {
           found.push(...page.jobs.filter(({ error }) => error?.code === givenUp));
           looked += page.jobs.length;
-          cursor = page.next_cursor ?? undefined;
-        } while (cursor && looked < limit);
+          if (looked >= limit) break;
+        }
 
         const outcomes = dryRun
           ? found.map(({ id }) => ({ job_id: id, retry: null }))

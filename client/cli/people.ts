@@ -3,6 +3,7 @@ import type { Json } from "../../core/protocol/json.ts";
 import type { Answer, Question } from "../views.ts";
 import { type Family, readJson, type Session } from "./command.ts";
 import { type Form, flagRows, inputFrom } from "./input-flags.ts";
+import { pages } from "./pages.ts";
 
 /** What jobs ask of people. */
 export function peopleCommands({ command, act }: Family): void {
@@ -47,12 +48,7 @@ export function peopleCommands({ command, act }: Family): void {
 }
 
 async function* questions({ client, signal }: Session): AsyncGenerator<Question, void, void> {
-  let cursor: string | undefined;
-  do {
-    const page = await client.inbox({ cursor, signal });
-    yield* page.questions;
-    cursor = page.next_cursor ?? undefined;
-  } while (cursor);
+  for await (const page of pages((cursor) => client.inbox({ cursor, signal }))) yield* page.questions;
 }
 
 /** A document on its own is the service's to judge; for flags the question says which fields there are. */

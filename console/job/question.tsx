@@ -1,8 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { ConvokeError, Question } from "../../client/index.ts";
-import type { JobRecord, OpenCallback } from "../../core/protocol/job.ts";
 import type { Json, JsonObject } from "../../core/protocol/json.ts";
-import { iso } from "../../core/protocol/wire.ts";
 import { asProblem } from "../live/resource.ts";
 import { client } from "../service.ts";
 import { JsonView } from "../ui/json.tsx";
@@ -10,22 +8,6 @@ import { Field, Note, toast } from "../ui/parts.tsx";
 import { blank, faultsIn, isObject } from "../ui/schema.ts";
 import { SchemaForm } from "../ui/schema-form.tsx";
 import { Moment } from "../ui/time.tsx";
-
-/** An open question of a job that is under watch, as the inbox has it. */
-export function questionOf(job: JobRecord, { id, step, ask, createdAt, timeoutAt }: OpenCallback): Question {
-  return {
-    job_id: job.jobId,
-    job_type: job.type,
-    job_title: job.title,
-    callback_id: id,
-    step,
-    question: ask!.question,
-    schema: ask!.schema,
-    ...(ask!.default === undefined ? {} : { default: ask!.default }),
-    asked_at: iso(createdAt),
-    deadline: timeoutAt === undefined ? null : iso(timeoutAt),
-  };
-}
 
 /** A question, and the form for its answer. A yes or no with a word about it is two buttons. */
 export function QuestionForm({ question, onAnswered }: { question: Question; onAnswered?: () => void }) {

@@ -1,10 +1,11 @@
 import type { ComponentChildren } from "preact";
 import type { OpenCallback } from "../../core/protocol/job.ts";
+import { questionView } from "../../core/protocol/wire.ts";
 import type { Scene } from "../live/story.ts";
 import { Card } from "../ui/parts.tsx";
 import { Moment } from "../ui/time.tsx";
 import { JobLink } from "./head.tsx";
-import { QuestionForm, questionOf } from "./question.tsx";
+import { QuestionForm } from "./question.tsx";
 
 /**
  * Who waits for what: a person's answer can be given here.
@@ -28,7 +29,7 @@ export function Waiting({
       {asked.map((callback) => (
         <Card key={callback.id} title={`Asked of you: ${callback.step}`}>
           {live ? (
-            <QuestionForm question={questionOf(job, callback)} />
+            <QuestionForm question={questionView(job, callback)} />
           ) : (
             <p class="plain">{callback.ask!.question}</p>
           )}

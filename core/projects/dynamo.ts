@@ -1,5 +1,5 @@
-import { GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
-import { createCounted, type DynamoTable, happened, listPage } from "../dynamo.ts";
+import { GetCommand } from "@aws-sdk/lib-dynamodb";
+import { createCounted, type DynamoTable, listPage, replaceVersion } from "../dynamo.ts";
 import { table as names } from "../table.ts";
 import { countKey, type ProjectItem, projectItem, projectKey, projectList, projectOf } from "./items.ts";
 import { dayOf, type Projects } from "./project.ts";
@@ -43,14 +43,6 @@ export function dynamoProjects(table: DynamoTable): Projects {
       return { projects: found, ...rest };
     },
 
-    update(record) {
-      const put = new PutCommand({
-        TableName: name,
-        Item: projectItem(record),
-        ConditionExpression: "version = :before",
-        ExpressionAttributeValues: { ":before": record.version - 1 },
-      });
-      return happened(call(() => client.send(put)));
-    },
+    update: (record) => replaceVersion(table, projectItem(record), record.version),
   };
 }

@@ -176,6 +176,22 @@ export function callbackView(open: OpenCallback): CallbackView {
   };
 }
 
+/** A question to a person, as the inbox has it. */
+export function questionView(job: JobRecord, { id, step, createdAt, timeoutAt, ask }: OpenCallback) {
+  return {
+    job_id: job.jobId,
+    job_type: job.type,
+    job_title: job.title,
+    callback_id: id,
+    step,
+    question: ask!.question,
+    schema: ask!.schema,
+    ...(ask!.default === undefined ? {} : { default: ask!.default }),
+    asked_at: iso(createdAt),
+    deadline: isoOrNull(timeoutAt),
+  };
+}
+
 export function jobView(
   job: JobRecord,
   values: { input: Json; inputRef?: PayloadRef; result: Json; resultRef?: PayloadRef },

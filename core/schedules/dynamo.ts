@@ -1,5 +1,5 @@
-import { GetCommand, PutCommand, QueryCommand, TransactWriteCommand } from "@aws-sdk/lib-dynamodb";
-import { createCounted, type DynamoTable, failedConditions, happened, listPage } from "../dynamo.ts";
+import { GetCommand, QueryCommand, TransactWriteCommand } from "@aws-sdk/lib-dynamodb";
+import { createCounted, type DynamoTable, failedConditions, listPage, replaceVersion } from "../dynamo.ts";
 import { table as names } from "../table.ts";
 import {
   dueSchedules,
@@ -50,15 +50,7 @@ export function dynamoSchedules(table: DynamoTable): Schedules {
       return { schedules: found, ...rest };
     },
 
-    update(record) {
-      const put = new PutCommand({
-        TableName: name,
-        Item: scheduleItem(record),
-        ConditionExpression: "version = :before",
-        ExpressionAttributeValues: { ":before": record.version - 1 },
-      });
-      return happened(call(() => client.send(put)));
-    },
+    update: (record) => replaceVersion(table, scheduleItem(record), record.version),
 
     async delete(key) {
       const remove = {

@@ -3,9 +3,9 @@ import { changeBudget } from "../../core/engine/change-budget.ts";
 import { jobOfCallback } from "../../core/engine/ids.ts";
 import { questionsTo } from "../../core/journal/journal.ts";
 import { Conflict, NotFound } from "../../core/protocol/error.ts";
-import type { JobKey, JobRecord } from "../../core/protocol/job.ts";
+import type { JobKey } from "../../core/protocol/job.ts";
 import type { Json } from "../../core/protocol/json.ts";
-import { iso } from "../../core/protocol/wire.ts";
+import { iso, questionView } from "../../core/protocol/wire.ts";
 import { jobKey, noJob } from "./job-key.ts";
 import { type AnyRoute, type Call, route } from "./route.ts";
 import * as schemas from "./schemas.ts";
@@ -35,21 +35,6 @@ export function decisionView({ jobId, callbackId, step, outcome, by, at, seq }: 
     decided_at: iso(at),
     seq,
   };
-}
-
-function questions(job: JobRecord, person: string) {
-  return questionsTo(job, person).map(({ id, step, createdAt, timeoutAt, ask }) => ({
-    job_id: job.jobId,
-    job_type: job.type,
-    job_title: job.title,
-    callback_id: id,
-    step,
-    question: ask!.question,
-    schema: ask!.schema,
-    ...(ask!.default === undefined ? {} : { default: ask!.default }),
-    asked_at: iso(createdAt),
-    deadline: timeoutAt === undefined ? null : iso(timeoutAt),
-  }));
 }
 
 /** What jobs wait for from outside. */
@@ -114,7 +99,10 @@ export const callbackRoutes: AnyRoute[] = [
     },
     handle: async ({ principal: { tenant, id: asks }, query }, { services }) => {
       const { jobs, cursor } = await services.journal.list(tenant, { ...query, asks });
-      return { questions: jobs.flatMap((job) => questions(job, asks)), next_cursor: cursor ?? null };
+      return {
+        questions: jobs.flatMap((job) => questionsTo(job, asks).map((open) => questionView(job, open))),
+        next_cursor: cursor ?? null,
+      };
     },
   }),
 
