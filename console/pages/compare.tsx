@@ -12,7 +12,7 @@ import { Bar, Status } from "../ui/status.tsx";
 import { Duration, duration, Moment } from "../ui/time.tsx";
 
 /** Two jobs beside each other, also while they are at work. */
-export default function ComparePage() {
+export function ComparePage() {
   const { left, right } = useRoute().params;
   return <Two key={`${left} ${right}`} left={left!} right={right!} />;
 }

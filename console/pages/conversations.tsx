@@ -9,7 +9,7 @@ import { useShortcuts } from "../ui/keys.ts";
 import { Page, Problem, Skeleton, toast } from "../ui/parts.tsx";
 import { Moment } from "../ui/time.tsx";
 
-export default function ConversationsPage() {
+export function ConversationsPage() {
   const { id } = useRoute().params;
   const list = useResource((signal) => client.conversations.list({ limit: 50, signal }), [], {
     everyMs: 10_000,

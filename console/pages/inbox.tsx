@@ -13,7 +13,7 @@ import { Card, Empty, Note, Page, Problem, Skeleton } from "../ui/parts.tsx";
 import { Moment, now } from "../ui/time.tsx";
 
 /** Everything that waits for a person: one question is open, with what its job has done before it. */
-export default function InboxPage() {
+export function InboxPage() {
   const { query, route } = useLocation();
   const { value, error, reload } = useResource((signal) => everyQuestion(signal), [], { everyMs: 3_000 });
   /** Answered here, while the list still has it. */

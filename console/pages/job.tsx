@@ -18,7 +18,7 @@ import { JsonView } from "../ui/json.tsx";
 import { Card, Page, Problem, Skeleton, Tabs } from "../ui/parts.tsx";
 import { Status } from "../ui/status.tsx";
 
-export default function JobPage() {
+export function JobPage() {
   const { id } = useRoute().params;
   return <OneJob key={id} jobId={id!} />;
 }

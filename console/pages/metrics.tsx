@@ -16,7 +16,7 @@ const BarChart = lazy(() => import("../metrics/bar-chart.tsx"));
 /** The service counts anew no more often than that. */
 const everyMs = 15_000;
 
-export default function MetricsPage() {
+export function MetricsPage() {
   const { query, route } = useLocation();
   const type = query.type ?? "";
   const metrics = useResource((signal) => client.metrics({ ...(type ? { type } : {}), signal }), [type], {

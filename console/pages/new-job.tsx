@@ -10,7 +10,7 @@ import { Card, Empty, Page, Problem, Skeleton, toast } from "../ui/parts.tsx";
 import { blank, faultsIn, type Schema } from "../ui/schema.ts";
 import { SchemaForm } from "../ui/schema-form.tsx";
 
-export default function NewJobPage() {
+export function NewJobPage() {
   const { params, query } = useRoute();
   const { from } = query;
   const types = useResource((signal) => client.jobTypes({ signal }), []);

@@ -9,7 +9,7 @@ import { attempt, Dialog, Empty, Page, Problem, Skeleton, toast } from "../ui/pa
 import { Status } from "../ui/status.tsx";
 import { Moment } from "../ui/time.tsx";
 
-export default function SchedulesPage() {
+export function SchedulesPage() {
   const { query, route } = useLocation();
   const { edit } = query;
   const isNew = "new" in query;
