@@ -8,7 +8,10 @@ import type { Listener, LiveSocket } from "./live-socket.ts";
 import { pause } from "./pause.ts";
 import type { Times } from "./times.ts";
 
-/** Text of a model as it arrives: numbered within step and attempt, outside the journal, so some may be missing. */
+/**
+ * Text of a model as it arrives: numbered from 0 within step and attempt, outside the journal. Pieces come in order and
+ * once, but some may be missing.
+ */
 export type DeltaView = { kind: "delta"; step: string; attempt: number; index: number; text: string };
 
 /** Both what came too early and what nobody has taken yet is kept up to so many, and asked for again beyond. */
@@ -35,6 +38,8 @@ export class Feed implements Listener {
   #head: number;
   readonly #ahead = new Map<number, EventView>();
   readonly #ready: (EventView | DeltaView)[] = [];
+  /** The newest piece of each step's text. */
+  readonly #told = new Map<string, DeltaView>();
   /** The service has confirmed the watch on this connection. */
   #watching = false;
   #ended = false;
@@ -130,10 +135,7 @@ export class Feed implements Listener {
         else void this.#fetch(message.seq, message.ref);
         break;
       case "delta":
-        if (this.deltas && this.#ready.length < mostKept) {
-          const { step, attempt, index, text } = message;
-          this.#give({ kind: "delta", step, attempt, index, text });
-        }
+        this.#tell(message);
         break;
       case "watching":
         if ("scope" in message) break;
@@ -179,6 +181,15 @@ export class Feed implements Listener {
     this.#head = Math.max(this.#head, seq);
     if (seq > this.#last && seq <= this.#last + mostKept) this.#ahead.set(seq, event);
     this.#advance();
+  }
+
+  #tell({ step, attempt, index, text }: Omit<DeltaView, "kind">): void {
+    if (!this.deltas || this.#ready.length >= mostKept) return;
+    const told = this.#told.get(step);
+    if (told && (attempt < told.attempt || (attempt === told.attempt && index <= told.index))) return;
+    const piece: DeltaView = { kind: "delta", step, attempt, index, text };
+    this.#told.set(step, piece);
+    this.#give(piece);
   }
 
   /** Gives out what is next in order. */

@@ -70,7 +70,7 @@ export function useJobWith(
 function newStore(client: Watching, jobId: string) {
   const listeners = new Set<() => void>();
   const events: EventView[] = [];
-  const texts = new Map<string, { attempt: number; index: number; text: string }>();
+  const texts = new Map<string, { attempt: number; text: string }>();
   let now: Omit<JobSnapshot, "events" | "texts"> = {
     phase: "loading",
     job: undefined,
@@ -93,12 +93,9 @@ function newStore(client: Watching, jobId: string) {
     due = true;
   };
 
-  function hear({ step, attempt, index, text }: DeltaView): void {
+  function hear({ step, attempt, text }: DeltaView): void {
     const heard = texts.get(step);
-    if (!heard || attempt > heard.attempt) texts.set(step, { attempt, index, text });
-    else if (attempt === heard.attempt && index > heard.index) {
-      texts.set(step, { attempt, index, text: heard.text + text });
-    }
+    texts.set(step, { attempt, text: heard?.attempt === attempt ? heard.text + text : text });
     changed();
   }
 

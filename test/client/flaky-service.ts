@@ -85,10 +85,9 @@ export async function flakyService(seed: number) {
       for (const [socket, { batch }] of job.watchers) push(job, socket, pushed, batch);
       for (const socket of mine) for (const message of pushed) say(socket, message);
     },
-    delta(jobId: string, text: string) {
+    delta(jobId: string, text: string, { attempt = 1, index = 0 } = {}) {
       for (const [socket, { deltas }] of jobs.get(jobId)!.watchers) {
-        if (deltas)
-          say(socket, { type: "delta", job_id: jobId, step: "stage1/a", attempt: 1, index: 0, text });
+        if (deltas) say(socket, { type: "delta", job_id: jobId, step: "stage1/a", attempt, index, text });
       }
     },
     connections: () => server.clients.size,

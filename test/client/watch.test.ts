@@ -91,6 +91,27 @@ test("deltas come to those who ask for them, between the events", async () => {
   close();
 });
 
+test("a piece of text that comes twice is given once, and none of an attempt that another has followed", async () => {
+  const { watch, close } = client();
+  service.create("j1");
+  service.append("j1", submitted);
+  const seen: string[] = [];
+  for await (const news of watch("j1", { deltas: true })) {
+    if (news.kind === "delta") seen.push(String(news.text));
+    if (news.kind !== "job.submitted") continue;
+    service.delta("j1", "Once", { index: 0 });
+    service.delta("j1", "Once", { index: 0 });
+    service.delta("j1", " upon", { index: 1 });
+    service.delta("j1", "Once", { index: 0 });
+    service.delta("j1", "Again", { attempt: 2, index: 0 });
+    service.delta("j1", " a time", { index: 2 });
+    service.delta("j1", " and again", { attempt: 2, index: 1 });
+    service.append("j1", completed);
+  }
+  expect(seen).toEqual(["Once", " upon", "Again", " and again"]);
+  close();
+});
+
 test("[A0-28] after a lost connection the watch goes on where it was", async () => {
   const { watch, close } = client();
   service.create("j1");
