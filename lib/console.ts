@@ -136,7 +136,7 @@ export class Console extends Construct {
       "form-action 'self'",
       "frame-ancestors 'none'",
       "require-trusted-types-for 'script'",
-      "trusted-types dompurify",
+      "trusted-types 'none'",
     ];
     return new ResponseHeadersPolicy(this, "Headers", {
       securityHeadersBehavior: {

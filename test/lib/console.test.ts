@@ -114,7 +114,7 @@ describe("the console", () => {
       "form-action 'self'",
       "frame-ancestors 'none'",
       "require-trusted-types-for 'script'",
-      "trusted-types dompurify",
+      "trusted-types 'none'",
     ]);
     expect(headers).toMatchObject({
       ContentTypeOptions: { Override: true },
