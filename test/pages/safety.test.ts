@@ -30,6 +30,28 @@ test("whoever follows the link of `npm start` is signed in, and the key is nowhe
   expect(page.url()).not.toContain(secret);
 });
 
+test("nobody in the page, itself included, can make a policy that would let text become HTML or code", async ({
+  visitor: { open, page, expectComplaint },
+}) => {
+  await open("/jobs");
+  expectComplaint(/trusted-types|TrustedTypePolicy/);
+
+  const told = await page.evaluate(() =>
+    ["default", "dompurify", "convoke"].map((name) => {
+      try {
+        const { trustedTypes } = window as unknown as {
+          trustedTypes: { createPolicy(name: string, rules: object): object };
+        };
+        return trustedTypes.createPolicy(name, { createHTML: (text: string) => text });
+      } catch (error) {
+        return (error as Error).name;
+      }
+    }),
+  );
+
+  expect(told).toEqual(["TypeError", "TypeError", "TypeError"]);
+});
+
 test("a page of another port of this machine, whose requests carry the cookie, can neither read nor do anything", async ({
   visitor: { open, page, context, expectComplaint },
   cloud,
