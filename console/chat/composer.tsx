@@ -3,6 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { OnBusy } from "../../client/index.ts";
 import { useResource } from "../live/resource.ts";
 import { client } from "../service.ts";
+import { Select } from "../ui/parts.tsx";
 
 export type SendWith = { type?: string; on_busy?: OnBusy };
 
@@ -82,33 +83,23 @@ export function Composer({
       <div class="row">
         <label class="row small soft">
           Answered by
-          <select
+          <Select
             class="input inline"
             value={type.value}
-            onChange={({ currentTarget }) => (type.value = currentTarget.value)}
-          >
-            <option value="">the usual one</option>
-            {speakers.map((name) => (
-              <option key={name} value={name}>
-                {name}
-              </option>
-            ))}
-          </select>
+            none="the usual one"
+            options={speakers}
+            onSelect={(value) => (type.value = value)}
+          />
         </label>
         {isBusy && (
           <label class="row small soft">
             An answer is being written
-            <select
+            <Select
               class="input inline"
               value={onBusy.value}
-              onChange={({ currentTarget }) => (onBusy.value = currentTarget.value as OnBusy)}
-            >
-              {whenBusy.map(({ value, label }) => (
-                <option key={value} value={value}>
-                  {label}
-                </option>
-              ))}
-            </select>
+              options={whenBusy}
+              onSelect={(value) => (onBusy.value = value as OnBusy)}
+            />
           </label>
         )}
         <button

@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useLocation } from "preact-iso";
 import type { Conversation, ConversationMessage } from "../../client/index.ts";
 import { useResource } from "../live/resource.ts";
+import { useTask } from "../live/task.ts";
 import { type Turn, turnsOf } from "../live/turns.ts";
 import { client } from "../service.ts";
 import { attempt, Empty, Note, Problem, Skeleton } from "../ui/parts.tsx";
@@ -179,16 +180,14 @@ function Failed({
   error: Conversation["error"];
   onRetry: () => void;
 }) {
-  const busy = useSignal(false);
+  const { busy, run } = useTask();
   const retry = async () => {
-    busy.value = true;
     if (await attempt(() => client.retry(jobId))) onRetry();
-    busy.value = false;
   };
   return (
     <Note status="failed">
       <span>{error?.for_user ?? "This could not be answered."}</span>
-      <button type="button" class="button small" disabled={busy.value} onClick={() => void retry()}>
+      <button type="button" class="button small" disabled={busy.value} onClick={() => void run(retry)}>
         Try again
       </button>
       <a class="small" href={`/jobs/${jobId}`}>

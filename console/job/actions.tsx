@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useLocation } from "preact-iso";
 import { isTerminal, type JobRecord } from "../../core/protocol/job.ts";
+import { useTask } from "../live/task.ts";
 import { client } from "../service.ts";
 import { attempt, Dialog, Field } from "../ui/parts.tsx";
 
@@ -8,13 +9,9 @@ import { attempt, Dialog, Field } from "../ui/parts.tsx";
 export function Actions({ job, onFork }: { job: JobRecord; onFork: () => void }) {
   const { route } = useLocation();
   const cancelling = useSignal(false);
-  const busy = useSignal(false);
+  const { busy, run } = useTask();
   const { jobId } = job;
-  const act = async (what: () => Promise<unknown>, done?: string) => {
-    busy.value = true;
-    await attempt(what, done);
-    busy.value = false;
-  };
+  const act = (what: () => Promise<unknown>, done?: string) => run(() => attempt(what, done));
   const retry = () =>
     act(async () => {
       const { job_id } = await client.retry(jobId);

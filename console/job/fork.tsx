@@ -1,10 +1,10 @@
 import { useSignal } from "@preact/signals";
 import { useLocation } from "preact-iso";
-import type { ConvokeError } from "../../client/index.ts";
 import type { JobRecord } from "../../core/protocol/job.ts";
 import type { Json } from "../../core/protocol/json.ts";
 import { patchFrom } from "../live/change.ts";
-import { asProblem, useResource } from "../live/resource.ts";
+import { useResource } from "../live/resource.ts";
+import { useTask } from "../live/task.ts";
 import { client } from "../service.ts";
 import { Dialog, Field, Note, Skeleton } from "../ui/parts.tsx";
 import { faultsIn } from "../ui/schema.ts";
@@ -29,15 +29,11 @@ export function ForkDialog({
   const after = useSignal(at ?? job.seq);
   const changed = useSignal<Json | undefined>(input);
   const written = useSignal<string | undefined>(undefined);
-  const problem = useSignal<ConvokeError | undefined>(undefined);
-  const busy = useSignal(false);
+  const { busy, problem, run } = useTask();
   const type = types.value.value?.find(({ type }) => type === job.type);
 
-  const submit = async (event: SubmitEvent) => {
-    event.preventDefault();
-    busy.value = true;
-    problem.value = undefined;
-    try {
+  const fork = () =>
+    run(async () => {
       const next = written.value === undefined ? changed.value : (JSON.parse(written.value) as Json);
       const patch = input === undefined || next === undefined ? undefined : patchFrom(input, next);
       const { job_id } = await client.fork(job.jobId, {
@@ -46,16 +42,18 @@ export function ForkDialog({
       });
       onClose();
       route(`/compare/${job.jobId}/${job_id}`);
-    } catch (reason) {
-      problem.value = asProblem(reason);
-      busy.value = false;
-    }
-  };
+    });
   const errors = faultsIn(problem.value?.details, "input");
 
   return (
     <Dialog title={`Fork “${job.title}”`} onClose={onClose}>
-      <form class="bare" onSubmit={submit}>
+      <form
+        class="bare"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void fork();
+        }}
+      >
         <fieldset>
           <legend>Take over</legend>
           <div class="stack tight">

@@ -4,10 +4,11 @@ import type { EventView } from "../../client/index.ts";
 import { gistOf } from "../live/gist.ts";
 import type { LiveJob } from "../live/live-job.ts";
 import { isElsewhere } from "../live/story.ts";
+import { useTask } from "../live/task.ts";
 import { useValue } from "../live/value.ts";
 import { client } from "../service.ts";
 import { JsonView } from "../ui/json.tsx";
-import { attempt, Empty, Problem, Skeleton } from "../ui/parts.tsx";
+import { attempt, Empty, Problem, Select, Skeleton } from "../ui/parts.tsx";
 import { clock, duration } from "../ui/time.tsx";
 
 /** Rows come in blocks: one that has not changed costs nothing, and one that is not seen is not laid out. */
@@ -49,18 +50,13 @@ export function Journal({
       <div class="row">
         <label class="row small soft">
           Kind
-          <select
+          <Select
             class="input inline"
             value={kind.value}
-            onChange={({ currentTarget }) => (kind.value = currentTarget.value)}
-          >
-            <option value="">all ({total})</option>
-            {[...kinds].map(([name, count]) => (
-              <option key={name} value={name}>
-                {name} ({count})
-              </option>
-            ))}
-          </select>
+            none={`all (${total})`}
+            options={[...kinds].map(([value, count]) => ({ value, label: `${value} (${count})` }))}
+            onSelect={(value) => (kind.value = value)}
+          />
         </label>
         <input
           class="input inline"
@@ -201,10 +197,9 @@ function colourOf(kind: EventView["kind"]): string {
 
 /** The journal as it is stored, one entry a line: `convoke import` takes it. */
 function ExportButton({ jobId }: { jobId: string }) {
-  const busy = useSignal(false);
-  const save = async () => {
-    busy.value = true;
-    await attempt(async () => {
+  const { busy, run } = useTask();
+  const save = () =>
+    attempt(async () => {
       const lines: string[] = [];
       for await (const entry of client.journal(jobId)) lines.push(`${JSON.stringify(entry)}\n`);
       const address = URL.createObjectURL(new Blob(lines, { type: "application/jsonl" }));
@@ -214,10 +209,8 @@ function ExportButton({ jobId }: { jobId: string }) {
       link.click();
       URL.revokeObjectURL(address);
     });
-    busy.value = false;
-  };
   return (
-    <button type="button" class="button small" disabled={busy.value} onClick={() => void save()}>
+    <button type="button" class="button small" disabled={busy.value} onClick={() => void run(save)}>
       Download as JSONL
     </button>
   );

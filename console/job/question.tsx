@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import type { ConvokeError, Question } from "../../client/index.ts";
 import type { Json, JsonObject } from "../../core/protocol/json.ts";
-import { asProblem } from "../live/resource.ts";
+import { useTask } from "../live/task.ts";
 import { client } from "../service.ts";
 import { JsonView } from "../ui/json.tsx";
 import { Field, Note, toast } from "../ui/parts.tsx";
@@ -11,26 +11,20 @@ import { Moment } from "../ui/time.tsx";
 
 /** A question, and the form for its answer. A yes or no with a word about it is two buttons. */
 export function QuestionForm({ question, onAnswered }: { question: Question; onAnswered?: () => void }) {
-  const busy = useSignal(false);
-  const problem = useSignal<ConvokeError | undefined>(undefined);
-  const answer = async (result: Json) => {
-    busy.value = true;
-    problem.value = undefined;
-    try {
+  const { busy, problem, run } = useTask();
+  const onAnswer = (result: Json) =>
+    run(async () => {
       await client.answer(question.callback_id, { result });
       toast("Your answer is on record", "completed");
       onAnswered?.();
-    } catch (reason) {
-      problem.value = asProblem(reason);
-    }
-    busy.value = false;
-  };
-  const shown = { question, busy: busy.value, problem: problem.value, onAnswer: answer };
+    });
+  const decided = problem.value?.code === "conflict" ? problem.value : undefined;
+  const shown = { question, busy: busy.value, problem: decided ? undefined : problem.value, onAnswer };
   return (
     <div class="stack">
       <p class="plain question">{question.question}</p>
       <Deadline of={question} />
-      {problem.value?.code === "conflict" && <Stands problem={problem.value} onSeen={onAnswered} />}
+      {decided && <Stands problem={decided} onSeen={onAnswered} />}
       {isApproval(question.schema) ? <ApprovalForm {...shown} /> : <AnswerForm {...shown} />}
     </div>
   );
@@ -65,7 +59,7 @@ type FormProps = {
 function AnswerForm({ question, busy, problem, onAnswer }: FormProps) {
   const { schema } = question;
   const value = useSignal<Json | undefined>(question.default ?? blank(schema, schema));
-  const errors = problem && problem.code !== "conflict" ? faultsIn(problem.details, "result") : {};
+  const errors = faultsIn(problem?.details, "result");
   return (
     <form
       class="stack"
@@ -81,9 +75,7 @@ function AnswerForm({ question, busy, problem, onAnswer }: FormProps) {
         errors={errors}
         example={question.default}
       />
-      {problem && problem.code !== "conflict" && Object.keys(errors).length === 0 && (
-        <Note status="failed">{problem.message}</Note>
-      )}
+      {problem && Object.keys(errors).length === 0 && <Note status="failed">{problem.message}</Note>}
       <div class="row">
         <button type="submit" class="button primary" disabled={busy}>
           Answer
@@ -135,7 +127,7 @@ function ApprovalForm({ question, busy, problem, onAnswer }: FormProps) {
           )}
         </Field>
       )}
-      {problem && problem.code !== "conflict" && <Note status="failed">{problem.message}</Note>}
+      {problem && <Note status="failed">{problem.message}</Note>}
       <div class="row">
         <button type="submit" value="approve" class="button primary" disabled={busy}>
           Approve

@@ -10,7 +10,7 @@ import { useResource } from "../live/resource.ts";
 import { client } from "../service.ts";
 import { useShortcuts } from "../ui/keys.ts";
 import { money } from "../ui/numbers.ts";
-import { Empty, Page, Problem, Skeleton } from "../ui/parts.tsx";
+import { Empty, Page, Problem, Select, Skeleton } from "../ui/parts.tsx";
 import { Bar, Status } from "../ui/status.tsx";
 import { Duration, duration, Moment, now } from "../ui/time.tsx";
 
@@ -131,21 +131,14 @@ function Filters({
         value={filter.text ?? ""}
         onInput={({ currentTarget }) => change({ text: currentTarget.value }, true)}
       />
-      <select
+      <Select
         class="input"
         aria-label="Type"
         value={filter.type ?? ""}
-        onChange={({ currentTarget }) => change({ type: currentTarget.value })}
-      >
-        <option value="">Any type</option>
-        {[...new Set([...(filter.type ? [filter.type] : []), ...types.map(({ type }) => type)])].map(
-          (type) => (
-            <option key={type} value={type}>
-              {type}
-            </option>
-          ),
-        )}
-      </select>
+        none="Any type"
+        options={[...new Set([...(filter.type ? [filter.type] : []), ...types.map(({ type }) => type)])]}
+        onSelect={(type) => change({ type })}
+      />
       <input
         class="input"
         type="search"

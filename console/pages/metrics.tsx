@@ -7,7 +7,7 @@ import type { Series } from "../metrics/bar-chart.tsx";
 import { type Day, daysShown } from "../metrics/days.ts";
 import { client } from "../service.ts";
 import { count, money, percent } from "../ui/numbers.ts";
-import { Card, Empty, Page, Problem, Skeleton, TableScroll } from "../ui/parts.tsx";
+import { Card, Empty, Page, Problem, Select, Skeleton, TableScroll } from "../ui/parts.tsx";
 import { Status } from "../ui/status.tsx";
 import { duration, Moment } from "../ui/time.tsx";
 
@@ -31,19 +31,14 @@ export function MetricsPage() {
       title="Metrics"
       lead={shown && <Basis of={shown} />}
       actions={
-        <select
+        <Select
           class="input inline"
           aria-label="Type"
           value={type}
-          onChange={({ currentTarget: { value } }) => route(value ? `/metrics?type=${value}` : "/metrics")}
-        >
-          <option value="">All types</option>
-          {types.value.value?.map((one) => (
-            <option key={one.type} value={one.type}>
-              {one.type}
-            </option>
-          ))}
-        </select>
+          none="All types"
+          options={types.value.value?.map((one) => one.type) ?? []}
+          onSelect={(type) => route(type ? `/metrics?type=${type}` : "/metrics")}
+        />
       }
     >
       {problem && <Problem of={problem} retry={metrics.reload} />}

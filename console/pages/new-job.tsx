@@ -1,10 +1,11 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { useLocation, useRoute } from "preact-iso";
-import type { ConvokeError, JobType, JobView, SubmitOptions } from "../../client/index.ts";
+import type { JobType, JobView, SubmitOptions } from "../../client/index.ts";
 import type { Json, JsonObject } from "../../core/protocol/json.ts";
 import { manner } from "../jobs/manner.ts";
-import { asProblem, useResource } from "../live/resource.ts";
+import { useResource } from "../live/resource.ts";
+import { useTask } from "../live/task.ts";
 import { client } from "../service.ts";
 import { Card, Empty, Page, Problem, Skeleton, toast } from "../ui/parts.tsx";
 import { blank, faultsIn, type Schema } from "../ui/schema.ts";
@@ -75,8 +76,7 @@ function NewJob({ jobType, like }: { jobType: JobType; like: JobView | undefined
   const empty = blank(schema, schema);
   const input = useSignal<Json | undefined>(like ? like.input_data : empty);
   const options = useSignal<Json | undefined>(like ? mannerOf(like) : {});
-  const problem = useSignal<ConvokeError | undefined>(undefined);
-  const busy = useSignal(false);
+  const { busy, problem, run } = useTask();
   const form = useRef<HTMLFormElement>(null);
   const keyOf = useMemo(() => idempotencyKeys(), []);
 
@@ -84,11 +84,8 @@ function NewJob({ jobType, like }: { jobType: JobType; like: JobView | undefined
     if (problem.value) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
   }, [problem.value]);
 
-  const submit = async (event: SubmitEvent) => {
-    event.preventDefault();
-    if (busy.value) return;
-    busy.value = true;
-    try {
+  const submit = () =>
+    run(async () => {
       const idempotencyKey = keyOf([input.value, options.value]);
       const more = options.value as SubmitOptions;
       const { job_id, deduplicated, cached } = await client.submit(jobType.type, input.value ?? {}, {
@@ -98,11 +95,7 @@ function NewJob({ jobType, like }: { jobType: JobType; like: JobView | undefined
       if (cached) toast("A job with the same input has completed before: here it is");
       else if (deduplicated) toast("A job with the same content is there already: here it is");
       route(`/jobs/${job_id}`);
-    } catch (reason) {
-      problem.value = asProblem(reason);
-    }
-    busy.value = false;
-  };
+    });
 
   const faults = problem.value?.details;
   const mannerFaults = Object.entries(faultsIn(faults, "")).filter(([field]) => !/^input(\.|$)/.test(field));
@@ -111,7 +104,10 @@ function NewJob({ jobType, like }: { jobType: JobType; like: JobView | undefined
     <form
       ref={form}
       class="stack form"
-      onSubmit={submit}
+      onSubmit={(event) => {
+        event.preventDefault();
+        void submit();
+      }}
       onKeyDown={(event) => {
         if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.current?.requestSubmit();
       }}

@@ -1,12 +1,10 @@
-import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { asProblem } from "../live/resource.ts";
+import { useTask } from "../live/task.ts";
 import { expired, signIn } from "../service.ts";
 import { Card, Field, Note } from "../ui/parts.tsx";
 
 export function SignInPage() {
-  const problem = useSignal<string | undefined>(undefined);
-  const busy = useSignal(false);
+  const { busy, problem, run } = useTask();
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
     document.title = "Sign in · Convoke";
@@ -15,13 +13,8 @@ export function SignInPage() {
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     const key = new FormData(event.currentTarget as HTMLFormElement).get("key");
-    busy.value = true;
-    await signIn(String(key).trim()).catch((reason: unknown) => {
-      const { code, message } = asProblem(reason);
-      problem.value = code === "unauthorized" ? "This key is not known here, or has been revoked." : message;
-      input.current?.select();
-    });
-    busy.value = false;
+    await run(() => signIn(String(key).trim()));
+    if (problem.value) input.current?.select();
   };
   return (
     <main class="sign-in" id="main">
@@ -39,7 +32,11 @@ export function SignInPage() {
           <Field
             label="API key"
             hint="On your own machine, npm start prints a link that signs you in. Elsewhere: npm run keys -- create"
-            problem={problem.value}
+            problem={
+              problem.value?.code === "unauthorized"
+                ? "This key is not known here, or has been revoked."
+                : problem.value?.message
+            }
           >
             {(attributes) => (
               <input

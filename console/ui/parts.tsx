@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import type { ComponentChildren } from "preact";
+import type { ComponentChildren, ComponentProps } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import type { ConvokeError } from "../../client/index.ts";
 import { asProblem } from "../live/resource.ts";
@@ -97,45 +97,103 @@ export function Skeleton({ lines = 3 }: { lines?: number }) {
   );
 }
 
-/** A field with its label, and what is wrong with it where a reader hears it. */
-export function Field({
-  label,
-  hint,
-  problem,
-  children,
-}: {
+/** What stands around one input or several: their name, what they are for, and what is wrong with them. */
+export type Frame = {
   label: ComponentChildren;
   hint?: string | undefined;
   problem?: string | undefined;
+};
+
+/** Hint and problem, and the attributes by which a reader hears them with what they are about. */
+function useFrame({ hint, problem }: Frame) {
+  const id = useId();
+  const said = (kind: string, text: string | undefined) =>
+    text && (
+      <span class={kind} id={`${id}-${kind}`}>
+        {text}
+      </span>
+    );
+  const described = [hint && `${id}-hint`, problem && `${id}-problem`].filter(Boolean).join(" ");
+  return {
+    id,
+    described: { "aria-describedby": described || undefined },
+    hint: said("hint", hint),
+    problem: said("problem", problem),
+  };
+}
+
+/** A field with its label. */
+export function Field({
+  children,
+  ...frame
+}: Frame & {
   children: (attributes: {
     id: string;
-    "aria-describedby"?: string;
-    "aria-invalid"?: boolean;
+    "aria-describedby": string | undefined;
+    "aria-invalid": true | undefined;
   }) => ComponentChildren;
 }) {
-  const id = useId();
-  const described = [hint && `${id}-hint`, problem && `${id}-problem`].filter(Boolean).join(" ");
+  const { id, described, hint, problem } = useFrame(frame);
   return (
     <div class="field">
       <label class="label" for={id}>
-        {label}
+        {frame.label}
       </label>
-      {children({
-        id,
-        ...(described ? { "aria-describedby": described } : {}),
-        ...(problem ? { "aria-invalid": true } : {}),
-      })}
-      {hint && (
-        <span class="hint" id={`${id}-hint`}>
-          {hint}
-        </span>
-      )}
-      {problem && (
-        <span class="problem" id={`${id}-problem`}>
-          {problem}
-        </span>
-      )}
+      {children({ id, ...described, "aria-invalid": problem ? true : undefined })}
+      {hint}
+      {problem}
     </div>
+  );
+}
+
+/** Several inputs under one name. */
+export function Group({
+  plain,
+  children,
+  ...frame
+}: Frame & {
+  /** Without a border. */
+  plain?: boolean;
+  children: ComponentChildren;
+}) {
+  const { described, hint, problem } = useFrame(frame);
+  return (
+    <fieldset class={plain ? "plain" : ""} {...described}>
+      <legend>{frame.label}</legend>
+      <div class="field stack tight">
+        {hint}
+        {children}
+        {problem}
+      </div>
+    </fieldset>
+  );
+}
+
+/** A list to choose one of. */
+export function Select({
+  options,
+  none,
+  onSelect,
+  ...attributes
+}: Pick<ComponentProps<"select">, "id" | "class" | "value" | "required" | "aria-label"> & {
+  /** Each by its value, or with a text of its own. */
+  options: (string | { value: string; label: string })[];
+  /** What it says when none of them is chosen, which is the empty value. */
+  none?: string;
+  onSelect: (value: string) => void;
+}) {
+  return (
+    <select {...attributes} onChange={({ currentTarget }) => onSelect(currentTarget.value)}>
+      {none && <option value="">{none}</option>}
+      {options.map((option) => {
+        const { value, label } = typeof option === "string" ? { value: option, label: option } : option;
+        return (
+          <option key={value} value={value}>
+            {label}
+          </option>
+        );
+      })}
+    </select>
   );
 }
 

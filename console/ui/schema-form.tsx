@@ -1,8 +1,7 @@
 import { useSignal } from "@preact/signals";
-import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
 import type { Json, JsonObject } from "../../core/protocol/json.ts";
-import { Field } from "./parts.tsx";
+import { Field, type Frame, Group, Select } from "./parts.tsx";
 import {
   blank,
   constantsOf,
@@ -80,58 +79,63 @@ type FieldProps = {
 };
 
 function SchemaField(props: FieldProps) {
-  const schema = resolved(props.schema, props.about.root);
-  const shape = shapeOf(schema, props.about.root, props.name);
-  const title = typeof schema.title === "string" ? schema.title : labelOf(props.name);
+  const { about, path, name, required, inRow } = props;
+  const schema = resolved(props.schema, about.root);
+  const shape = shapeOf(schema, about.root, name);
+  const title = typeof schema.title === "string" ? schema.title : labelOf(name);
   const hint = typeof schema.description === "string" ? schema.description.replaceAll("`", "") : undefined;
   const [exampleOfSchema] = Array.isArray(schema.examples) ? schema.examples : [schema.example];
+  // Somebody who empties a field that may be null means null.
+  const onChange = (value: Json | undefined) =>
+    props.onChange(value === undefined && shape.nullable && required ? null : value);
   const all: PartProps = {
     ...props,
     schema,
-    label: props.inRow ? (
-      <span class="hidden-visually">{title}</span>
-    ) : (
-      <Label title={title} required={props.required} />
-    ),
     title,
-    hint: props.inRow ? undefined : hint,
-    problem: props.about.errors[props.path],
-    example: props.example ?? exampleOfSchema ?? (props.inRow ? hint : undefined),
-    // Somebody who empties a field that may be null means null.
-    onChange: (value) =>
-      props.onChange(value === undefined && shape.nullable && props.required ? null : value),
+    frame: {
+      label: inRow ? (
+        <span class="hidden-visually">{title}</span>
+      ) : (
+        <Label title={title} required={required} />
+      ),
+      hint: inRow ? undefined : hint,
+      problem: about.errors[path],
+    },
+    example: props.example ?? exampleOfSchema ?? (inRow ? hint : undefined),
+    onChange,
+    fill: (value) => onChange(Object.keys(value).length === 0 && !required ? undefined : value),
   };
   switch (shape.kind) {
     case "constant":
       return null;
     case "text":
-      return <TextField {...all} long={shape.long} />;
+      return <TextField {...all} {...shape} />;
     case "moment":
       return <MomentField {...all} />;
     case "number":
-      return <NumberField {...all} whole={shape.whole} />;
+      return <NumberField {...all} {...shape} />;
     case "choice":
-      return <ChoiceField {...all} options={shape.options} />;
+      return <ChoiceField {...all} {...shape} />;
     case "choices":
-      return <ChoicesField {...all} options={shape.options} />;
+      return <ChoicesField {...all} {...shape} />;
     case "list":
-      return <ListField {...all} items={shape.items} />;
+      return <ListField {...all} {...shape} />;
     case "object":
-      return <ObjectGroup {...all} fields={shape.fields} />;
+      return <ObjectGroup {...all} {...shape} />;
     case "map":
-      return <MapField {...all} values={shape.values} />;
+      return <MapField {...all} {...shape} />;
     case "variants":
-      return <VariantsField {...all} variants={shape.variants} />;
+      return <VariantsField {...all} {...shape} />;
     case "json":
       return <JsonField {...all} />;
   }
 }
 
 type PartProps = FieldProps & {
-  label: ComponentChildren;
   title: string;
-  hint: string | undefined;
-  problem: string | undefined;
+  frame: Frame;
+  /** As `onChange`, of a text or of what holds others: an empty one is not there, unless it is asked for. */
+  fill: (value: string | Json[] | JsonObject) => void;
 };
 
 function Label({ title, required }: { title: string; required: boolean }) {
@@ -143,44 +147,23 @@ function Label({ title, required }: { title: string; required: boolean }) {
   );
 }
 
-function TextField({
-  schema,
-  label,
-  hint,
-  problem,
-  value,
-  onChange,
-  required,
-  example,
-  long,
-}: PartProps & { long: boolean }) {
-  const common = {
+function TextField({ schema, frame, value, fill, required, example, long }: PartProps & { long: boolean }) {
+  const text = {
     class: "input",
     value: typeof value === "string" ? value : "",
     required,
     placeholder: typeof example === "string" ? example : "",
-    ...limit("maxLength", schema.maxLength),
-    ...limit("minLength", required ? schema.minLength : undefined),
+    maxLength: numberOf(schema.maxLength),
+    minLength: required ? numberOf(schema.minLength) : undefined,
+    onInput: ({ currentTarget }: { currentTarget: { value: string } }) => fill(currentTarget.value),
   };
-  const write = (text: string) => onChange(text === "" && !required ? undefined : text);
   return (
-    <Field label={label} hint={hint} problem={problem}>
+    <Field {...frame}>
       {(attributes) =>
         long ? (
-          <textarea
-            {...attributes}
-            {...common}
-            rows={4}
-            onInput={({ currentTarget }) => write(currentTarget.value)}
-          />
+          <textarea {...attributes} {...text} rows={4} />
         ) : (
-          <input
-            {...attributes}
-            {...common}
-            type="text"
-            autocomplete="off"
-            onInput={({ currentTarget }) => write(currentTarget.value)}
-          />
+          <input {...attributes} {...text} type="text" autocomplete="off" />
         )
       }
     </Field>
@@ -188,9 +171,9 @@ function TextField({
 }
 
 /** Written as a time of this place, sent as one of all places. */
-function MomentField({ label, hint, problem, value, onChange, required }: PartProps) {
+function MomentField({ frame, value, onChange, required }: PartProps) {
   return (
-    <Field label={label} hint={hint} problem={problem}>
+    <Field {...frame}>
       {(attributes) => (
         <input
           {...attributes}
@@ -213,15 +196,13 @@ function localTime(at: Date): string {
   return shifted.toISOString().slice(0, 16);
 }
 
-function limit<Name extends string>(name: Name, value: Json | undefined): { [name in Name]?: number } {
-  return typeof value === "number" ? ({ [name]: value } as { [name in Name]: number }) : {};
+function numberOf(value: Json | undefined): number | undefined {
+  return typeof value === "number" ? value : undefined;
 }
 
 function NumberField({
   schema,
-  label,
-  hint,
-  problem,
+  frame,
   value,
   onChange,
   required,
@@ -229,16 +210,16 @@ function NumberField({
   whole,
 }: PartProps & { whole: boolean }) {
   return (
-    <Field label={label} hint={hint} problem={problem}>
+    <Field {...frame}>
       {(attributes) => (
         <input
           {...attributes}
           class="input short"
           type="number"
           step={whole ? 1 : "any"}
-          {...limit("min", schema.minimum)}
-          {...limit("max", schema.maximum)}
-          value={typeof value === "number" ? value : ""}
+          min={numberOf(schema.minimum)}
+          max={numberOf(schema.maximum)}
+          value={numberOf(value) ?? ""}
           required={required}
           placeholder={typeof example === "number" ? String(example) : ""}
           onInput={({ currentTarget: { valueAsNumber: number } }) =>
@@ -255,42 +236,32 @@ const mostSeen = 3;
 
 function ChoiceField({
   schema,
-  label,
-  hint,
-  problem,
+  frame,
   value,
   onChange,
   required,
   options,
 }: PartProps & { options: Option[] }) {
   const name = useId();
-  const { all, each } = explained(hint ?? "", options);
+  const { all, each } = explained(frame.hint ?? "", options);
   const chosen = options.findIndex((option) => option.value === (value ?? undefined));
   const standard = options.find((option) => option.value === schema.default)?.label;
   const unset = standard ? `Default (${standard})` : "Default";
   const meaning = each[options[chosen]?.label ?? standard ?? ""];
-  const described = [all, meaning].filter(Boolean).join(". ");
+  const described = { ...frame, hint: [all, meaning].filter(Boolean).join(". ") };
   const choose = (index: number) => onChange(options[index]?.value);
   if (options.length > mostSeen) {
     return (
-      <Field label={label} hint={described} problem={problem}>
+      <Field {...described}>
         {(attributes) => (
-          <select
+          <SelectAt
             {...attributes}
-            class="input short"
             required={required}
-            value={chosen < 0 ? "" : String(chosen)}
-            onChange={({ currentTarget }) =>
-              choose(currentTarget.value === "" ? -1 : Number(currentTarget.value))
-            }
-          >
-            <option value="">{required ? "Choose one" : unset}</option>
-            {options.map(({ label }, index) => (
-              <option key={label} value={String(index)}>
-                {label}
-              </option>
-            ))}
-          </select>
+            at={chosen}
+            none={unset}
+            labels={options.map(({ label }) => label)}
+            choose={choose}
+          />
         )}
       </Field>
     );
@@ -300,7 +271,7 @@ function ChoiceField({
     ...options.map(({ label }, index) => ({ label, index })),
   ];
   return (
-    <Group label={label} hint={described} problem={problem} plain>
+    <Group {...described} plain>
       <div class="row">
         {shown.map(({ label, index }) => (
           <label class="choice" key={label}>
@@ -319,22 +290,39 @@ function ChoiceField({
   );
 }
 
-function ChoicesField({
-  label,
-  hint,
-  problem,
-  value,
-  onChange,
-  required,
-  options,
-}: PartProps & { options: Option[] }) {
-  const chosen = Array.isArray(value) ? value : [];
-  const toggle = (one: Json, on: boolean) => {
-    const next = on ? [...chosen, one] : chosen.filter((other) => other !== one);
-    onChange(next.length === 0 && !required ? undefined : next);
-  };
+/** A list to open, of which the place of the choice counts; that of none is -1. */
+function SelectAt({
+  at,
+  labels,
+  none,
+  choose,
+  ...attributes
+}: {
+  at: number;
+  labels: string[];
+  /** What it means to choose none, where that is possible. */
+  none: string;
+  choose: (at: number) => void;
+  required: boolean;
+  id?: string;
+  "aria-label"?: string;
+}) {
   return (
-    <Group label={label} hint={hint} problem={problem} plain>
+    <Select
+      {...attributes}
+      class="input short"
+      value={at < 0 ? "" : String(at)}
+      none={attributes.required ? "Choose one" : none}
+      options={labels.map((label, index) => ({ value: String(index), label }))}
+      onSelect={(value) => choose(value === "" ? -1 : Number(value))}
+    />
+  );
+}
+
+function ChoicesField({ frame, value, fill, required, options }: PartProps & { options: Option[] }) {
+  const chosen = Array.isArray(value) ? value : [];
+  return (
+    <Group {...frame} plain>
       <div class="choices">
         {options.map(({ value: one, label }, index) => (
           <label class="choice" key={label}>
@@ -343,7 +331,9 @@ function ChoicesField({
               checked={chosen.includes(one)}
               // The first one stands for all: a browser has no way to ask for one of several.
               required={required && index === 0 && chosen.length === 0}
-              onChange={({ currentTarget }) => toggle(one, currentTarget.checked)}
+              onChange={({ currentTarget }) =>
+                fill(currentTarget.checked ? [...chosen, one] : chosen.filter((other) => other !== one))
+              }
             />
             {label}
           </label>
@@ -357,13 +347,10 @@ function ListField({
   about,
   path,
   schema,
-  label,
   title,
-  hint,
-  problem,
+  frame,
   value,
-  onChange,
-  required,
+  fill,
   example,
   items,
 }: PartProps & { items: Schema }) {
@@ -372,9 +359,8 @@ function ListField({
   const { kind } = shapeOf(resolved(items, about.root), about.root);
   const isOneLine = kind === "text" || kind === "number" || kind === "choice";
   const most = typeof schema.maxItems === "number" ? schema.maxItems : Number.POSITIVE_INFINITY;
-  const change = (next: Json[]) => onChange(next.length === 0 && !required ? undefined : next);
   return (
-    <Group label={label} hint={hint} problem={problem}>
+    <Group {...frame}>
       {list.map((item, index) => (
         // What tells the rows apart is where they stand.
         <div class="list-row" key={index}>
@@ -384,19 +370,16 @@ function ListField({
             name={`${title} ${index + 1}`}
             schema={items}
             value={item}
-            onChange={(next) => change(list.map((other, at) => (at === index ? (next ?? null) : other)))}
+            onChange={(next) => fill(list.with(index, next ?? null))}
             required
             inRow={isOneLine}
             example={examples[index]}
           />
-          <RemoveButton
-            what={`${title} ${index + 1}`}
-            onClick={() => change(list.filter((_, at) => at !== index))}
-          />
+          <RemoveButton what={`${title} ${index + 1}`} onClick={() => fill(list.toSpliced(index, 1))} />
         </div>
       ))}
       {list.length < most && (
-        <AddButton to={title} onClick={() => change([...list, blank(items, about.root) ?? null])} />
+        <AddButton to={title} onClick={() => fill([...list, blank(items, about.root) ?? null])} />
       )}
     </Group>
   );
@@ -408,11 +391,9 @@ const mostExtras = 2;
 function ObjectGroup({
   about,
   path,
-  label,
-  hint,
-  problem,
+  frame,
   value,
-  onChange,
+  fill,
   required,
   example,
   fields,
@@ -423,10 +404,6 @@ function ObjectGroup({
   const extras = fields.filter((field) => !usual(field));
   const first = extras.length > mostExtras ? fields.filter(usual) : fields;
   const isThere = required || (isObject(value) && Object.keys(value).length > 0);
-  const change = (name: string, next: Json | undefined) => {
-    const all = withField(value, name, next);
-    onChange(Object.keys(all).length === 0 && !required ? undefined : all);
-  };
   const fieldOf = (field: ObjectField) => (
     <SchemaField
       key={field.name}
@@ -435,7 +412,7 @@ function ObjectGroup({
       name={field.name}
       schema={field.schema}
       value={isObject(value) ? value[field.name] : undefined}
-      onChange={(next) => change(field.name, next)}
+      onChange={(next) => fill(withField(value, field.name, next))}
       required={field.required && isThere}
       example={examples[field.name]}
     />
@@ -454,11 +431,7 @@ function ObjectGroup({
     </>
   );
   if (bare) return content;
-  return (
-    <Group label={label} hint={hint} problem={problem}>
-      {content}
-    </Group>
-  );
+  return <Group {...frame}>{content}</Group>;
 }
 
 function isFaulty({ errors }: About, path: string): boolean {
@@ -468,13 +441,10 @@ function isFaulty({ errors }: About, path: string): boolean {
 function MapField({
   about,
   path,
-  label,
   title,
-  hint,
-  problem,
+  frame,
   value,
-  onChange,
-  required,
+  fill,
   example,
   values,
 }: PartProps & { values: Schema }) {
@@ -483,11 +453,11 @@ function MapField({
   if (JSON.stringify(objectOf(rows.value)) !== JSON.stringify(value ?? {})) rows.value = entriesOf(value);
   const change = (next: [string, Json][]) => {
     rows.value = next;
-    onChange(next.length === 0 && !required ? undefined : objectOf(next));
+    fill(objectOf(next));
   };
   const [exampleEntry] = entriesOf(example);
   return (
-    <Group label={label} hint={hint} problem={problem}>
+    <Group {...frame}>
       {rows.value.map(([name, item], index) => (
         // What tells the rows apart is where they stand.
         <div class="list-row" key={index}>
@@ -498,9 +468,7 @@ function MapField({
               value={name}
               required
               placeholder={exampleEntry?.[0] ?? "name"}
-              onInput={({ currentTarget }) =>
-                change(rows.value.map((row, at) => (at === index ? [currentTarget.value, row[1]] : row)))
-              }
+              onInput={({ currentTarget }) => change(rows.value.with(index, [currentTarget.value, item]))}
             />
             <SchemaField
               about={about}
@@ -508,9 +476,7 @@ function MapField({
               name={name || `Value ${index + 1}`}
               schema={values}
               value={item}
-              onChange={(next) =>
-                change(rows.value.map((row, at) => (at === index ? [row[0], next ?? null] : row)))
-              }
+              onChange={(next) => change(rows.value.with(index, [name, next ?? null]))}
               required
               inRow
               example={exampleEntry?.[1]}
@@ -518,7 +484,7 @@ function MapField({
           </div>
           <RemoveButton
             what={name || `row ${index + 1} of ${title}`}
-            onClick={() => change(rows.value.filter((_, at) => at !== index))}
+            onClick={() => change(rows.value.toSpliced(index, 1))}
           />
         </div>
       ))}
@@ -544,10 +510,8 @@ function VariantsField({
   about,
   path,
   name,
-  label,
   title,
-  hint,
-  problem,
+  frame,
   value,
   onChange,
   required,
@@ -566,23 +530,15 @@ function VariantsField({
   };
   const isChosen = value !== undefined && value !== null;
   return (
-    <Group label={label} hint={hint} problem={problem}>
-      <select
-        class="input short"
+    <Group {...frame}>
+      <SelectAt
         aria-label={`Kind of ${title}`}
         required={required}
-        value={isChosen ? String(at) : ""}
-        onChange={({ currentTarget }) =>
-          choose(currentTarget.value === "" ? -1 : Number(currentTarget.value))
-        }
-      >
-        <option value="">{required ? "Choose one" : "None"}</option>
-        {variants.map((one, index) => (
-          <option key={one.title} value={String(index)}>
-            {one.title}
-          </option>
-        ))}
-      </select>
+        at={isChosen ? at : -1}
+        none="None"
+        labels={variants.map((one) => one.title)}
+        choose={choose}
+      />
       {isChosen && (
         <SchemaField
           key={at}
@@ -604,7 +560,7 @@ function shared(value: JsonObject, properties: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(value).filter(([name]) => name in properties));
 }
 
-function JsonField({ label, hint, problem, value, onChange, required, example }: PartProps) {
+function JsonField({ frame, value, onChange, required, example }: PartProps) {
   const written = useSignal(textOf(value));
   const read = parsed(written.value);
   // Somebody else has filled it in: what is written here says something else.
@@ -617,9 +573,9 @@ function JsonField({ label, hint, problem, value, onChange, required, example }:
   };
   return (
     <Field
-      label={label}
-      hint={[hint, "JSON"].filter(Boolean).join(". ")}
-      problem={problem ?? (read.why || undefined)}
+      {...frame}
+      hint={[frame.hint, "JSON"].filter(Boolean).join(". ")}
+      problem={frame.problem ?? read.why}
     >
       {(attributes) => (
         <textarea
@@ -648,39 +604,6 @@ function parsed(text: string): { ok: boolean; value: Json | undefined; why: stri
   } catch (error) {
     return { ok: false, value: undefined, why: `This is no JSON: ${(error as Error).message}` };
   }
-}
-
-/** Several inputs under one name. */
-function Group({
-  label,
-  hint,
-  problem,
-  plain,
-  children,
-}: Pick<PartProps, "label" | "hint" | "problem"> & {
-  plain?: boolean;
-  children: ComponentChildren;
-}) {
-  const id = useId();
-  const described = [hint && `${id}-hint`, problem && `${id}-problem`].filter(Boolean).join(" ");
-  return (
-    <fieldset class={plain ? "plain" : ""} {...(described ? { "aria-describedby": described } : {})}>
-      <legend>{label}</legend>
-      <div class="field stack tight">
-        {hint && (
-          <span class="hint" id={`${id}-hint`}>
-            {hint}
-          </span>
-        )}
-        {children}
-        {problem && (
-          <span class="problem" id={`${id}-problem`}>
-            {problem}
-          </span>
-        )}
-      </div>
-    </fieldset>
-  );
 }
 
 function AddButton({ to, onClick }: { to: string; onClick: () => void }) {
