@@ -3,7 +3,7 @@ import { build } from "esbuild";
 import { afterAll, expect } from "vitest";
 import { instanceOf } from "../../core/models/mock-schema.ts";
 import type { Json } from "../../core/protocol/json.ts";
-import { test as pageTest } from "../support/browser.ts";
+import { test as pageTest, type Visitor } from "../support/browser.ts";
 import { startTestCloud, type TestCloud } from "../support/cloud.ts";
 import { eventually } from "../support/eventually.ts";
 import { says } from "../support/openai-server.ts";
@@ -88,8 +88,8 @@ const harmless = {
   attributes: "href title align start target rel".split(" "),
 };
 
-/** The console's own component by itself, as a module for one of its pages. */
-async function markdownModule(): Promise<string> {
+/** Opens a page of the console that can load the console's own component by itself, as `/markdown.js`. */
+async function openWithMarkdown({ open, page }: Visitor, external: string[] = []): Promise<void> {
   const { outputFiles } = await build({
     stdin: {
       contents: `
@@ -102,16 +102,18 @@ async function markdownModule(): Promise<string> {
     format: "esm",
     bundle: true,
     write: false,
+    external,
   });
-  return outputFiles[0]!.text;
+  const body = outputFiles[0]!.text;
+  await page.route("**/markdown.js", (route) => route.fulfill({ contentType: "text/javascript", body }));
+  await open("/jobs");
 }
 
 test(`none of ${vectors.length} attacks gets through the console's markdown, under the console's own policy`, async ({
-  visitor: { open, page },
+  visitor,
 }) => {
-  const body = await markdownModule();
-  await page.route("**/markdown.js", (route) => route.fulfill({ contentType: "text/javascript", body }));
-  await open("/jobs");
+  const { page } = visitor;
+  await openWithMarkdown(visitor);
 
   // As a text, because the module is the page's and not the test's.
   const rendered = (await page.evaluate(`(async () => {
@@ -151,6 +153,51 @@ test(`none of ${vectors.length} attacks gets through the console's markdown, und
       });
     }
   }
+});
+
+test("a text that is written to keep a page busy is shown as far as anybody writes, or else as it is", async ({
+  visitor,
+}) => {
+  await openWithMarkdown(visitor);
+  const deep = [
+    `${"> ".repeat(10_000)}a`,
+    "[".repeat(10_000),
+    `${"*a **b ".repeat(1_500)}${"** *".repeat(1_500)}`,
+  ];
+  const again = Array.from({ length: 200 }, (_, index) => `${"> ".repeat(200 - index)}a`).join("\n");
+
+  const shown = (await visitor.page.evaluate(`(async () => {
+    const { h, render, Markdown } = await import("/markdown.js");
+    const host = document.body.appendChild(document.createElement("section"));
+    render(h(Markdown, { text: "*Is read*" }), host);
+    while (!host.querySelector("em")) await new Promise((resolve) => setTimeout(resolve));
+    return ${JSON.stringify([...deep, again])}.map((text) => {
+      render(h(Markdown, { text }), host);
+      return { plain: host.querySelector(".plain")?.textContent, length: host.textContent.length };
+    });
+  })()`)) as { plain?: string; length: number }[];
+
+  for (const { plain, length } of shown.slice(0, -1)) {
+    expect(plain).toBeUndefined();
+    expect(length).toBeGreaterThan(1_000);
+  }
+  expect(shown.at(-1)!.plain).toBe(again);
+});
+
+test("a text stands there as it is where the reader of markdown cannot be loaded", async ({ visitor }) => {
+  await openWithMarkdown(visitor, ["./markdown.tsx"]);
+  visitor.expectComplaint(/ERR_FAILED/);
+  const refused = visitor.page.waitForEvent("requestfailed");
+  await visitor.page.route("**/markdown.tsx", (route) => route.abort());
+
+  await visitor.page.evaluate(`(async () => {
+    const { h, render, Markdown } = await import("/markdown.js");
+    const host = document.body.appendChild(document.createElement("section"));
+    render(h(Markdown, { text: "*As* it is" }), host);
+  })()`);
+
+  expect((await refused).url()).toContain("markdown.tsx");
+  expect(await visitor.page.locator(".prose").innerText()).toBe("*As* it is");
 });
 
 const hostile = `${img} [x](javascript:alert(1))`;
