@@ -1,17 +1,15 @@
-import { lazy, useLocation } from "preact-iso";
+import { useLocation } from "preact-iso";
 import type { Metrics } from "../../client/index.ts";
 import { jobStatuses } from "../../core/protocol/job.ts";
 import { addressOf } from "../live/job-rows.ts";
 import { useResource } from "../live/resource.ts";
-import type { Series } from "../metrics/bar-chart.tsx";
+import { BarChart, type Series } from "../metrics/bar-chart.tsx";
 import { type Day, daysShown } from "../metrics/days.ts";
 import { client } from "../service.ts";
 import { count, money, percent } from "../ui/numbers.ts";
 import { Card, Empty, Page, Problem, Select, Skeleton, TableScroll } from "../ui/parts.tsx";
 import { Status } from "../ui/status.tsx";
 import { duration, Moment } from "../ui/time.tsx";
-
-const BarChart = lazy(() => import("../metrics/bar-chart.tsx"));
 
 /** The service counts anew no more often than that. */
 const everyMs = 15_000;
