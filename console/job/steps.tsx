@@ -3,13 +3,14 @@ import { isTerminal } from "../../core/protocol/job.ts";
 import type { Json } from "../../core/protocol/json.ts";
 import { axisEnd, type Bar, layOut, type Row } from "../live/gantt.ts";
 import type { LiveJob } from "../live/live-job.ts";
-import type { Scene, Step } from "../live/story.ts";
+import type { Attempt, Scene, Step } from "../live/story.ts";
 import { useValue } from "../live/value.ts";
 import { JsonView } from "../ui/json.tsx";
 import { count, money } from "../ui/numbers.ts";
-import { Empty, Problem, Skeleton, TableScroll } from "../ui/parts.tsx";
+import { Empty, Problem, Skeleton } from "../ui/parts.tsx";
 import { isObject } from "../ui/schema.ts";
 import { Status } from "../ui/status.tsx";
+import { type Column, numbers, Table } from "../ui/table.tsx";
 import { Markdown, Typing } from "../ui/text.tsx";
 import { clock, duration, now } from "../ui/time.tsx";
 import { JobLink } from "./head.tsx";
@@ -174,7 +175,9 @@ function StepDetail({ live, step, isPast }: { live: LiveJob; step: Step; isPast:
         {step.childJobId && <JobLink name="Child job" id={step.childJobId} />}
         <span class="number faint">from {clock(step.startedAt)}</span>
       </div>
-      {(step.attempts.length > 1 || failure) && <Attempts of={step} />}
+      {(step.attempts.length > 1 || failure) && (
+        <Table label="Attempts" columns={attemptColumns} rows={step.attempts} small />
+      )}
       {step.ask && <p class="plain">{step.ask.question}</p>}
       {step.outcome ? (
         <Outcome jobId={live.jobId} step={step} />
@@ -185,44 +188,21 @@ function StepDetail({ live, step, isPast }: { live: LiveJob; step: Step; isPast:
   );
 }
 
-function Attempts({ of }: { of: Step }) {
-  return (
-    <TableScroll label="Attempts">
-      <table class="table small">
-        <thead>
-          <tr>
-            <th scope="col">Attempt</th>
-            <th scope="col">Began</th>
-            <th scope="col" class="end">
-              Took
-            </th>
-            <th scope="col">Failure</th>
-            <th scope="col" class="end">
-              Next not before
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {of.attempts.map((one) => (
-            <tr key={one.attempt}>
-              <td>{one.attempt}</td>
-              <td class="number">{clock(one.startedAt)}</td>
-              <td class="end">{one.endedAt === undefined ? "–" : duration(one.endedAt - one.startedAt)}</td>
-              <td>
-                {one.failure && (
-                  <>
-                    <code>{one.failure.code}</code> {one.failure.message}
-                  </>
-                )}
-              </td>
-              <td class="end">{one.retryAt === undefined ? "–" : clock(one.retryAt)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </TableScroll>
-  );
-}
+const attemptColumns: Column<Attempt>[] = [
+  { name: "Attempt", of: ({ attempt }) => attempt },
+  { name: "Began", class: "number", of: ({ startedAt }) => clock(startedAt) },
+  numbers("Took", ({ startedAt, endedAt }) => (endedAt === undefined ? "–" : duration(endedAt - startedAt))),
+  {
+    name: "Failure",
+    of: ({ failure }) =>
+      failure && (
+        <>
+          <code>{failure.code}</code> {failure.message}
+        </>
+      ),
+  },
+  numbers("Next not before", ({ retryAt }) => (retryAt === undefined ? "–" : clock(retryAt))),
+];
 
 function Arriving({ text }: { text: ReadonlySignal<string> }) {
   const any = useComputed(() => text.value !== "");

@@ -7,8 +7,9 @@ import { BarChart, type Series } from "../metrics/bar-chart.tsx";
 import { type Day, daysShown } from "../metrics/days.ts";
 import { client } from "../service.ts";
 import { count, money, percent } from "../ui/numbers.ts";
-import { Card, Empty, Page, Problem, Select, Skeleton, TableScroll } from "../ui/parts.tsx";
+import { Card, Empty, Page, Problem, Select, Skeleton } from "../ui/parts.tsx";
 import { Status } from "../ui/status.tsx";
+import { type Column, numbers, Table } from "../ui/table.tsx";
 import { duration, Moment } from "../ui/time.tsx";
 
 /** The service counts anew no more often than that. */
@@ -54,9 +55,23 @@ export function MetricsPage() {
           ) : (
             <>
               <Days days={daysShown(shown)} />
-              <Queues queues={shown.queues} />
-              <Types types={shown.types} />
-              <Steps steps={shown.steps} journals={shown.over.journals} />
+              <Card title="Queues" bare>
+                <Table label="Queues" columns={queueColumns} rows={shown.queues} />
+              </Card>
+              <Card title="By type" bare>
+                <Table label="Types" columns={typeColumns} rows={shown.types} />
+              </Card>
+              <Card
+                title={
+                  <>
+                    By step{" "}
+                    <span class="faint small">in the newest {shown.over.journals} that have ended</span>
+                  </>
+                }
+                bare
+              >
+                <Table label="Steps" columns={stepColumns} rows={shown.steps} />
+              </Card>
             </>
           )}
         </div>
@@ -122,49 +137,26 @@ function Days({ days }: { days: Day[] }) {
       </div>
       <details class="card fold">
         <summary>Days as a table</summary>
-        <TableScroll label="Days">
-          <table class="table">
-            <thead>
-              <tr>
-                <th>Day</th>
-                <th class="end">Jobs</th>
-                <th class="end">Model calls</th>
-                <th class="end">Input tokens</th>
-                <th class="end">Output tokens</th>
-                <th class="end">Cost</th>
-              </tr>
-            </thead>
-            <tbody>
-              {[...days].reverse().map((day) => (
-                <tr key={day.day}>
-                  <td>{day.day}</td>
-                  <td class="end">{day.jobs}</td>
-                  <td class="end">{count(day.model_calls)}</td>
-                  <td class="end">{count(day.input_tokens)}</td>
-                  <td class="end">{count(day.output_tokens)}</td>
-                  <td class="end">{money(day.cost_usd ?? undefined)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </TableScroll>
+        <Table label="Days" columns={dayColumns} rows={[...days].reverse()} />
       </details>
     </>
   );
 }
 
-type Times = NonNullable<Metrics["types"][number]["execution_seconds"]>;
+const dayColumns: Column<Day>[] = [
+  { name: "Day", of: ({ day }) => day },
+  numbers("Jobs", ({ jobs }) => jobs),
+  numbers("Model calls", ({ model_calls }) => count(model_calls)),
+  numbers("Input tokens", ({ input_tokens }) => count(input_tokens)),
+  numbers("Output tokens", ({ output_tokens }) => count(output_tokens)),
+  numbers("Cost", ({ cost_usd }) => money(cost_usd ?? undefined)),
+];
 
-function TimeCells({ of }: { of: Times | null }) {
-  return (
-    <>
-      <td class="end">{of ? duration(of.p50 * 1_000) : "–"}</td>
-      <td class="end">{of ? duration(of.p90 * 1_000) : "–"}</td>
-      <td class="end">{of ? duration(of.max * 1_000) : "–"}</td>
-      <td class="spread">{of && <Histogram of={of} />}</td>
-    </>
-  );
+function seconds(value: number | null | undefined): string {
+  return typeof value === "number" ? duration(value * 1_000) : "–";
 }
+
+type Times = NonNullable<Metrics["types"][number]["execution_seconds"]>;
 
 /** How many took how long, from the shortest to the longest. */
 function Histogram({ of: { histogram } }: { of: Times }) {
@@ -174,7 +166,7 @@ function Histogram({ of: { histogram } }: { of: Times }) {
       {histogram.map(({ le, count }) => (
         <span
           key={le}
-          title={`${le === null ? "longer" : `up to ${duration(le * 1_000)}`}: ${count}`}
+          title={`${le === null ? "longer" : `up to ${seconds(le)}`}: ${count}`}
           style={{ height: `${(count / most) * 100}%` }}
         />
       ))}
@@ -182,135 +174,39 @@ function Histogram({ of: { histogram } }: { of: Times }) {
   );
 }
 
-function TimeHeads() {
-  return (
-    <>
-      <th class="end" title="Half of them took no longer">
-        p50
-      </th>
-      <th class="end" title="Nine in ten took no longer">
-        p90
-      </th>
-      <th class="end">Longest</th>
-      <th class="spread">Spread</th>
-    </>
-  );
-}
+const times: Column<{ execution_seconds: Times | null }>[] = [
+  numbers("p50", ({ execution_seconds: of }) => seconds(of?.p50), "Half of them took no longer"),
+  numbers("p90", ({ execution_seconds: of }) => seconds(of?.p90), "Nine in ten took no longer"),
+  numbers("Longest", ({ execution_seconds: of }) => seconds(of?.max)),
+  { name: "Spread", class: "spread", of: ({ execution_seconds: of }) => of && <Histogram of={of} /> },
+];
 
-function Types({ types }: { types: Metrics["types"] }) {
-  return (
-    <Card title="By type" bare>
-      <TableScroll label="Types">
-        <table class="table">
-          <thead>
-            <tr>
-              <th>Type</th>
-              <th class="end">Jobs</th>
-              <th class="end">Completed</th>
-              <th class="end">Failed</th>
-              <th class="end">Cancelled</th>
-              <th class="end">Failure rate</th>
-              <TimeHeads />
-            </tr>
-          </thead>
-          <tbody>
-            {types.map(({ type, jobs, completed, failed, cancelled, failure_rate, execution_seconds }) => (
-              <tr key={type}>
-                <td>
-                  <a href={addressOf({ type })}>{type}</a>
-                </td>
-                <td class="end">{jobs}</td>
-                <td class="end">{completed}</td>
-                <td class="end">
-                  {failed > 0 ? <a href={addressOf({ type, status: "failed" })}>{failed}</a> : 0}
-                </td>
-                <td class="end">{cancelled}</td>
-                <td class="end">{failure_rate === null ? "–" : percent(failure_rate)}</td>
-                <TimeCells of={execution_seconds} />
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </TableScroll>
-    </Card>
-  );
-}
+const typeColumns: Column<Metrics["types"][number]>[] = [
+  { name: "Type", of: ({ type }) => <a href={addressOf({ type })}>{type}</a> },
+  numbers("Jobs", ({ jobs }) => jobs),
+  numbers("Completed", ({ completed }) => completed),
+  numbers("Failed", ({ type, failed }) =>
+    failed > 0 ? <a href={addressOf({ type, status: "failed" })}>{failed}</a> : 0,
+  ),
+  numbers("Cancelled", ({ cancelled }) => cancelled),
+  numbers("Failure rate", ({ failure_rate: rate }) => (rate === null ? "–" : percent(rate))),
+  ...times,
+];
 
-function Steps({ steps, journals }: { steps: Metrics["steps"]; journals: number }) {
-  return (
-    <Card
-      title={
-        <>
-          By step <span class="faint small">in the newest {journals} that have ended</span>
-        </>
-      }
-      bare
-    >
-      <TableScroll label="Steps">
-        <table class="table">
-          <thead>
-            <tr>
-              <th>Step</th>
-              <th>Type</th>
-              <th class="end">Attempts</th>
-              <th class="end">Failed</th>
-              <th class="end">Failure rate</th>
-              <TimeHeads />
-            </tr>
-          </thead>
-          <tbody>
-            {steps.map(({ type, step, attempts, failed, failure_rate, execution_seconds }) => (
-              <tr key={`${type} ${step}`}>
-                <td>
-                  <code>{step}</code>
-                </td>
-                <td class="soft">{type}</td>
-                <td class="end">{attempts}</td>
-                <td class="end">{failed}</td>
-                <td class="end">{percent(failure_rate)}</td>
-                <TimeCells of={execution_seconds} />
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </TableScroll>
-    </Card>
-  );
-}
+const stepColumns: Column<Metrics["steps"][number]>[] = [
+  { name: "Step", of: ({ step }) => <code>{step}</code> },
+  { name: "Type", class: "soft", of: ({ type }) => type },
+  numbers("Attempts", ({ attempts }) => attempts),
+  numbers("Failed", ({ failed }) => failed),
+  numbers("Failure rate", ({ failure_rate }) => percent(failure_rate)),
+  ...times,
+];
 
-function Queues({ queues }: { queues: Metrics["queues"] }) {
-  return (
-    <Card title="Queues" bare>
-      <TableScroll label="Queues">
-        <table class="table">
-          <thead>
-            <tr>
-              <th>Lane</th>
-              <th class="end" title="Messages that no worker has taken yet, of everybody; approximate">
-                Ready
-              </th>
-              <th class="end">Taken</th>
-              <th class="end">Delayed</th>
-              <th class="end">Your jobs in line</th>
-              <th class="end">Oldest waits</th>
-            </tr>
-          </thead>
-          <tbody>
-            {queues.map(({ lane, ready, taken, delayed, waiting_jobs, oldest_wait_seconds }) => (
-              <tr key={lane}>
-                <td>{lane}</td>
-                <td class="end">{ready}</td>
-                <td class="end">{taken}</td>
-                <td class="end">{delayed}</td>
-                <td class="end">{waiting_jobs}</td>
-                <td class="end">
-                  {oldest_wait_seconds === null ? "–" : duration(oldest_wait_seconds * 1_000)}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </TableScroll>
-    </Card>
-  );
-}
+const queueColumns: Column<Metrics["queues"][number]>[] = [
+  { name: "Lane", of: ({ lane }) => lane },
+  numbers("Ready", ({ ready }) => ready, "Messages that no worker has taken yet, of everybody; approximate"),
+  numbers("Taken", ({ taken }) => taken),
+  numbers("Delayed", ({ delayed }) => delayed),
+  numbers("Your jobs in line", ({ waiting_jobs }) => waiting_jobs),
+  numbers("Oldest waits", ({ oldest_wait_seconds }) => seconds(oldest_wait_seconds)),
+];
