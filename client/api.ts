@@ -442,6 +442,10 @@ export type Schemas = {
     /** ISO 8601, ends in Z */
     updated_at: string;
   };
+  NextMoments: {
+    /** Fewer than were asked for when no more come */
+    moments: string[];
+  };
   Projection: {
     id: string;
     status: JobStatus;
@@ -1709,6 +1713,20 @@ export type Api = {
     answer: { schedules: Schemas["Schedule"][]; next_cursor: string | null };
   };
 
+  /** Says when a cron expression comes next, as a schedule would have it */
+  "GET /api/next-moments": {
+    path: undefined;
+    query: {
+      /** Five fields, or six with seconds first */
+      cron: string;
+      /** A name of the IANA database, such as Europe/Paris */
+      timezone?: string;
+      limit?: number;
+    };
+    body: undefined;
+    answer: Schemas["NextMoments"];
+  };
+
   /** Reads a schedule */
   "GET /api/schedules/{id}": {
     path: { id: string };
@@ -2231,6 +2249,14 @@ export type Api = {
 
   /** All files of a project as a zip */
   "GET /api/projects/{id}/bundle": {
+    path: { id: string };
+    query: undefined;
+    body: undefined;
+    answer: Blob;
+  };
+
+  /** All files that a job of type generation has written, as a zip */
+  "GET /api/jobs/{id}/bundle": {
     path: { id: string };
     query: undefined;
     body: undefined;

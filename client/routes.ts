@@ -93,6 +93,9 @@ export function routes(ask: Ask, large: LargeValues) {
     /** @throws ConvokeError with the code `conflict` when the job has no result. */
     result: (id: string, { signal }: Patient = {}) =>
       ask("GET /api/jobs/{id}/result", { path: { id }, signal }),
+    /** All files of a job of type generation as a zip. @throws ConvokeError with the code `conflict` until it has completed. */
+    bundle: (id: string, { signal }: Patient = {}): Promise<Blob> =>
+      ask("GET /api/jobs/{id}/bundle", { path: { id }, file: true, signal }),
     /** @throws ConvokeError with the code `conflict` when the job has already ended. */
     cancel: (id: string, { signal, ...body }: Patient & { reason?: string } = {}) =>
       ask("POST /api/jobs/{id}/cancel", { path: { id }, body, signal }),
@@ -185,6 +188,12 @@ export function routes(ask: Ask, large: LargeValues) {
         ask("POST /api/schedules/{id}/pause", { path: { id }, signal }),
       resume: (id: string, { signal }: Patient = {}) =>
         ask("POST /api/schedules/{id}/resume", { path: { id }, signal }),
+      /** When a cron expression comes next, as a schedule would have it: ISO 8601, the soonest first. */
+      next: async (
+        cron: string,
+        { signal, ...query }: Patient & { timezone?: string; limit?: number } = {},
+      ): Promise<string[]> =>
+        (await ask("GET /api/next-moments", { query: { cron, ...query }, signal })).moments,
       /** Submits its job now, out of turn. */
       run: async (id: string, options: Starting = {}) => ({
         ...(await begin("POST /api/schedules/{id}/run", { path: { id } }, options)),

@@ -13,6 +13,8 @@ type Creating = {
   tag?: string[];
 };
 
+type Asking = { timezone?: string; limit: number };
+
 /** Jobs that come again and again. */
 export function scheduleCommands({ group, act }: Family): void {
   const schedules = group("schedules", "jobs that come again and again");
@@ -66,6 +68,21 @@ export function scheduleCommands({ group, act }: Family): void {
       return undefined;
     }),
   );
+
+  schedules(
+    "next <cron>",
+    "say when a cron expression comes next",
+    "convoke schedules next '0 7 * * 1-5' --timezone Europe/Paris",
+  )
+    .option("--timezone <zone>", "of the IANA database; without it UTC")
+    .option("--limit <count>", "how many, 20 at most", whole, 5)
+    .action(
+      act(async ({ client, signal, answer }: Session, cron: string, { timezone, limit }: Asking) => {
+        const moments = await client.schedules.next(cron, { limit, signal, ...given({ timezone }) });
+        answer(moments, moments.join("\n"));
+        return undefined;
+      }),
+    );
 
   schedules("pause <schedule>", "let no more of its moments come", "convoke schedules pause 019abc").action(
     act(async (session: Session, id: string) => {

@@ -24,7 +24,7 @@ import type { GenerationInput, GenerationResult } from "./shapes.ts";
 import type { Shown } from "./shown.ts";
 import { useCameLater } from "./use-work.ts";
 
-export function Generation({ input, result, work }: Shown) {
+export function Generation({ jobId, input, result, work }: Shown) {
   const view = generationView(
     input as GenerationInput | undefined,
     result as GenerationResult | undefined,
@@ -34,7 +34,7 @@ export function Generation({ input, result, work }: Shown) {
   const filesFirst = useCameLater(work);
   const files = view.files.length > 0 && (
     <>
-      <Files view={view} name={name} />
+      <Files view={view} bundle={result ? `/api/jobs/${jobId}/bundle` : undefined} />
       <Tasks of={view.files} />
     </>
   );
@@ -62,7 +62,8 @@ export function Generation({ input, result, work }: Shown) {
   );
 }
 
-function Files({ view, name }: { view: GenerationView; name: string }) {
+/** @param bundle - where all of them are in one file, once they are all there. */
+function Files({ view, bundle }: { view: GenerationView; bundle: string | undefined }) {
   const picked = useSignal<string | undefined>(undefined);
   const { files } = view;
   const shown =
@@ -70,20 +71,17 @@ function Files({ view, name }: { view: GenerationView; name: string }) {
     files.find(({ status }) => status === "running") ??
     files.find(({ path }) => /^readme/i.test(path)) ??
     files[0]!;
-  const there = files.filter(({ content }) => content !== undefined);
+  const there = files.filter(({ content }) => content !== undefined).length;
   return (
     <Card
       title="Files"
       actions={
         <>
-          <span class="small faint number">{`${there.length} of ${files.length}`}</span>
-          {there.length > 0 && (
-            <DownloadButton
-              name={`${fileNameOf(name)}.zip`}
-              type="application/zip"
-              content={() => zipped(there)}
-              label="Download all"
-            />
+          <span class="small faint number">{`${there} of ${files.length}`}</span>
+          {bundle && (
+            <a class="button quiet small" href={bundle} download>
+              Download all
+            </a>
           )}
         </>
       }
@@ -326,20 +324,5 @@ function Review({ of }: { of: ReviewView }) {
         </ul>
       )}
     </Labelled>
-  );
-}
-
-async function zipped(files: FileView[]): Promise<BlobPart> {
-  const { strToU8, zipSync } = await import("fflate");
-  const entries = files.map(({ path, content }) => [path, strToU8(content!)] as const);
-  return zipSync(Object.fromEntries(entries)) as Uint8Array<ArrayBuffer>;
-}
-
-function fileNameOf(name: string): string {
-  return (
-    name
-      .replace(/[^A-Za-z0-9]+/g, "-")
-      .replace(/^-|-$/g, "")
-      .toLowerCase() || "project"
   );
 }

@@ -3,8 +3,8 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { ConvokeError, JobType, Schedule, ScheduleOptions } from "../../client/index.ts";
 import type { Json, JsonObject } from "../../core/protocol/json.ts";
 import { usualManner } from "../jobs/manner.ts";
-import { asProblem } from "../live/resource.ts";
-import { client } from "../service.ts";
+import { asProblem, useResource } from "../live/resource.ts";
+import { client, offline } from "../service.ts";
 import { Card, Field, Problem, toast } from "../ui/parts.tsx";
 import { blank, faultsIn, type Schema } from "../ui/schema.ts";
 import { SchemaForm } from "../ui/schema-form.tsx";
@@ -231,47 +231,44 @@ function mannerOf({ overlap, end_at, priority, tags, budget }: Schedule): JsonOb
   };
 }
 
-const shown = 5;
+const typingMs = 200;
 
-/** What the expression means, and when it comes next. */
+/** What the expression means, and when it comes next: what the service has said last, until it says more. */
 function Preview({ cron, timezone }: { cron: string; timezone: string }) {
-  const found = useSignal<{ moments: number[] } | { why: string }>({ moments: [] });
-  const minute = Math.floor(now.value / 60_000);
-  useEffect(() => {
-    let current = true;
-    // A library of its own, which only those need who write a schedule.
-    void import("./moments.ts").then(({ nextMoments }) => {
-      if (!current) return;
-      try {
-        found.value = { moments: nextMoments(cron, timezone, minute * 60_000, shown) };
-      } catch (error) {
-        found.value = { why: (error as Error).message.replace(/^CronPattern: /, "") };
-      }
-    });
-    return () => {
-      current = false;
-    };
-  }, [cron, timezone, minute, found]);
+  const minute = useComputed(() => Math.floor(now.value / 60_000)).value;
+  const { value, error } = useResource(
+    async (signal) => {
+      await new Promise((resolve) => setTimeout(resolve, typingMs));
+      const moments = await client.schedules.next(cron.trim(), { timezone: timezone.trim(), signal });
+      return { cron, timezone: timezone.trim(), moments };
+    },
+    [cron, timezone, minute, offline.value],
+  );
+  const faults = faultsIn(error.value?.details, "");
+  // What was true a while ago, or of another expression, is not shown where nobody can say whether it still is.
+  const said = offline.value ? undefined : value.value;
   return (
     <div class="preview" aria-live="polite">
-      {"why" in found.value ? (
-        <p class="problem small">{found.value.why}</p>
+      {error.value && !offline.value ? (
+        <p class="problem small">{faults.cron ?? faults.timezone ?? error.value.message}</p>
       ) : (
-        <>
-          <p>{inWords(cron)}</p>
-          <ol class="small soft number" aria-label="The next moments">
-            {found.value.moments.map((at) => (
-              <li key={at}>{formatted(at, timezone)}</li>
-            ))}
-          </ol>
-        </>
+        said && (
+          <>
+            <p>{inWords(said.cron)}</p>
+            <ol class="small soft number" aria-label="The next moments">
+              {said.moments.map((at) => (
+                <li key={at}>{formatted(at, said.timezone)}</li>
+              ))}
+            </ol>
+          </>
+        )
       )}
     </div>
   );
 }
 
-function formatted(at: number, timeZone: string): string {
+function formatted(at: string, timeZone: string): string {
   const form = { weekday: "short", day: "numeric", month: "short", year: "numeric" } as const;
   const time = { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" } as const;
-  return new Intl.DateTimeFormat("en-GB", { ...form, ...time, timeZone }).format(at);
+  return new Intl.DateTimeFormat("en-GB", { ...form, ...time, timeZone }).format(new Date(at));
 }

@@ -35,6 +35,20 @@ export function firstMoment(cadence: Cadence, now: Millis): Millis {
   return first;
 }
 
+/**
+ * The moments after `now`, as a schedule would have them; fewer than `count` when no more come.
+ * @throws InvalidRequest as `firstMoment` does.
+ */
+export function nextMoments(cadence: Cadence, now: Millis, count: number): Millis[] {
+  const moments: Millis[] = [];
+  let next: Millis | undefined = firstMoment(cadence, now);
+  while (next !== undefined && moments.length < count) {
+    moments.push(next);
+    next = nextMoment(cadence, next);
+  }
+  return moments;
+}
+
 function understood(cadence: Cadence, now: Millis): Millis | undefined {
   try {
     return nextRun(cadence, now);

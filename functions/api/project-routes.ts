@@ -7,9 +7,10 @@ import { Conflict, NotFound } from "../../core/protocol/error.ts";
 import { type JobRecord, lanes, type PayloadRef } from "../../core/protocol/job.ts";
 import { callbackView, failureView, iso, progressView } from "../../core/protocol/wire.ts";
 import { type Artifact, artifact, keptIn } from "../../jobs/generation/files.ts";
-import { generationResult, projectFields } from "../../jobs/generation/generation.ts";
+import { generation, generationResult, projectFields } from "../../jobs/generation/generation.ts";
 import { createProject, generate, jobOfProject, projectStatus } from "../../jobs/generation/projects.ts";
 import { accepted } from "./accept.ts";
+import { jobKey, noJob } from "./job-key.ts";
 import { type AnyRoute, type Call, type Door, Reply, route, SeeOther } from "./route.ts";
 import * as schemas from "./schemas.ts";
 
@@ -90,6 +91,14 @@ async function written({ services }: Door, record: ProjectRecord) {
   if (result.success) return { head, result: result.data, files: result.data.files };
   const { entries } = await wholeJournal(services, head);
   return { head, files: keptIn(entries.flatMap(({ events }) => events)) };
+}
+
+/** Where the zip of a job is that has completed. Its address is the job's own word, never the caller's. */
+async function leadToBundle(
+  { services: { payloads, settings } }: Door,
+  { bundle }: z.infer<typeof generationResult>,
+): Promise<SeeOther> {
+  return new SeeOther(await payloads.readingLink(refOf(bundle), settings.readingLinkSeconds));
 }
 
 const refOf = ({ ref: key, bytes, sha256 }: Pick<Artifact, "ref" | "bytes" | "sha256">): PayloadRef => ({
@@ -237,7 +246,6 @@ export const projectRoutes: AnyRoute[] = [
       schema: z.never(),
     },
     handle: async (call, door) => {
-      const { payloads, settings } = door.services;
       const record = await projectOf(call, door);
       const { head, result } = await written(door, record);
       if (!result) {
@@ -246,7 +254,32 @@ export const projectRoutes: AnyRoute[] = [
           details: { project_status: stands },
         });
       }
-      return new SeeOther(await payloads.readingLink(refOf(result.bundle), settings.readingLinkSeconds));
+      return leadToBundle(door, result);
+    },
+  }),
+
+  route({
+    method: "get",
+    path: "/api/jobs/{id}/bundle",
+    summary: "All files that a job of type generation has written, as a zip",
+    access: "jobs:read",
+    params: schemas.idParams,
+    redirects: true,
+    answer: {
+      status: 200,
+      description: "Never given: `Location` says where the zip is. 409 until the job has completed",
+      schema: z.never(),
+    },
+    handle: async (call, door) => {
+      const job = await readJob(door.services, jobKey(call));
+      if (!job) throw noJob(call.params.id);
+      if (job.type !== generation.type)
+        throw new NotFound(`Job "${job.id}" has no bundle: it is of type ${job.type}`);
+      const result = generationResult.safeParse(job.result_data);
+      if (result.success) return leadToBundle(door, result.data);
+      throw new Conflict(`Job "${job.id}" has no bundle: it is ${job.status}`, {
+        details: { job_status: job.status },
+      });
     },
   }),
 ];

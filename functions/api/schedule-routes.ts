@@ -1,3 +1,4 @@
+import { nextMoments } from "../../core/engine/cron.ts";
 import {
   changeSchedule,
   createSchedule,
@@ -84,6 +85,18 @@ export const scheduleRoutes: AnyRoute[] = [
       const { schedules, cursor } = await services.schedules.list(principal.tenant, query);
       return { schedules: schedules.map(scheduleView), next_cursor: cursor ?? null };
     },
+  }),
+
+  route({
+    method: "get",
+    path: "/api/next-moments",
+    summary: "Says when a cron expression comes next, as a schedule would have it",
+    access: "jobs:read",
+    query: schemas.nextMomentsQuery,
+    answer: { status: 200, description: "The moments that come next", schema: schemas.nextMoments },
+    handle: async ({ query: { limit, ...cadence } }, { services }) => ({
+      moments: nextMoments(cadence, services.now(), limit).map(iso),
+    }),
   }),
 
   route({

@@ -700,6 +700,16 @@ export const schedule = z
   })
   .meta({ id: "Schedule" });
 
+export const nextMomentsQuery = z.strictObject({
+  cron,
+  timezone: timezone.default("UTC"),
+  limit: wholeOr(5, 1, 20),
+});
+
+export const nextMoments = z
+  .object({ moments: z.array(moment).meta({ description: "Fewer than were asked for when no more come" }) })
+  .meta({ id: "NextMoments" });
+
 export const schedulePage = z.object({ schedules: z.array(schedule), next_cursor: z.string().nullable() });
 
 export const deletedSchedule = z.object({ id: z.string(), deleted: z.literal(true) });

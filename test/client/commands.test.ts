@@ -154,6 +154,19 @@ test("a schedule is made with the flags of its type, run, paused, resumed and de
   expect(await convoke("schedules", "show", id)).toMatchObject({ code: 3 });
 });
 
+test("the moments of a cron expression are said to people and to programs, and what is none is refused", async ({
+  convoke,
+}) => {
+  const daily = ["schedules", "next", "0 7 * * *", "--timezone", "Asia/Tokyo"];
+  const [moments] = await convoke.json<string[]>(...daily, "--limit", "2");
+  expect(moments).toEqual([expect.stringMatching(/T22:00:00/), expect.stringMatching(/T22:00:00/)]);
+  expect((await convoke(...daily)).out.trim().split("\n")).toEqual([
+    ...moments!,
+    ...Array(3).fill(expect.any(String)),
+  ]);
+  await refused(convoke, 2, "invalid_request", "schedules", "next", "0 0 31 2 *");
+});
+
 test("metrics say what was done, to people and to programs", async ({ convoke, cloud }) => {
   const { job_id } = await cloud.client.submit("video", { prompt: "A lighthouse", model: "mock:video" });
   await cloud.client.wait(job_id);

@@ -96,6 +96,7 @@ const calls: Record<string, (client: Convoke) => unknown> = {
   "GET /api/jobs/{id}/result": (client) => client.result("j1"),
   "GET /api/jobs/{id}/events/{seq}/value": (client) =>
     client.value("j1", { ...event, input_ref: ref }, { signal: AbortSignal.timeout(50) }),
+  "GET /api/jobs/{id}/bundle": (client) => client.bundle("j1"),
   "GET /api/jobs/{id}/journal": (client) => client.journal("j1", patience).next(),
   "POST /api/conversations": (client) => client.conversations.create({ title: "Sky" }),
   "GET /api/conversations": (client) => client.conversations.list({ limit: 3 }),
@@ -116,6 +117,7 @@ const calls: Record<string, (client: Convoke) => unknown> = {
       timezone: "Europe/Paris",
     }),
   "GET /api/schedules": (client) => client.schedules.list(),
+  "GET /api/next-moments": (client) => client.schedules.next("0 7 * * *", { timezone: "Europe/Paris" }),
   "GET /api/schedules/{id}": (client) => client.schedules.get("s1"),
   "PATCH /api/schedules/{id}": (client) => client.schedules.change("s1", { end_at: null }),
   "DELETE /api/schedules/{id}": (client) => client.schedules.delete("s1"),

@@ -1,7 +1,5 @@
 import { expect, test } from "vitest";
 import { inWords } from "../../console/schedules/in-words.ts";
-import { nextMoments } from "../../console/schedules/moments.ts";
-import { nextMoment } from "../../core/engine/cron.ts";
 
 test.for([
   ["0 7 * * MON-FRI", "at 07:00, Monday to Friday"],
@@ -18,17 +16,4 @@ test.for([
   ["nonsense", ""],
 ] as const)("%s is %s", ([cron, words]) => {
   expect(inWords(cron)).toBe(words);
-});
-
-test("the moments that are shown are those at which the service submits", () => {
-  const from = Date.parse("2026-03-27T12:00:00Z");
-  const cadence = { cron: "30 2 * * *", timezone: "Europe/Paris" };
-  const expected: number[] = [];
-  for (let at = from; expected.length < 4; expected.push(at)) at = nextMoment(cadence, at)!;
-  expect(nextMoments(cadence.cron, cadence.timezone, from, 4)).toEqual(expected);
-});
-
-test("an expression that means nothing says why", () => {
-  expect(() => nextMoments("61 * * * *", "UTC", 0, 1)).toThrow(/minute/i);
-  expect(() => nextMoments("* * *", "UTC", 0, 1)).toThrow(/5 fields/);
 });

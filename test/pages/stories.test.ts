@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { unzipSync } from "fflate";
 import { expect } from "vitest";
 import { test as pageTest } from "../support/browser.ts";
 import { startTestCloud, type TestCloud } from "../support/cloud.ts";
@@ -126,12 +128,15 @@ test("a project that was described asks what is unclear, goes on when it is told
   await file.click();
   const shown = await page.getByRole("group", { name: /^Content of / }).innerText();
   const saved = page.waitForEvent("download");
-  await page.getByRole("button", { name: "Download all" }).click();
+  await page.getByRole("link", { name: "Download all" }).click();
 
   const { files } = (await cloud.client.get(jobId)).result_data as { files: { path: string }[] };
   expect(files.some(({ path }) => path.endsWith(name!.trim()))).toBe(true);
   expect(shown.length).toBeGreaterThan(20);
-  expect((await saved).suggestedFilename()).toMatch(/\.zip$/);
+  const zip = await saved;
+  expect(zip.suggestedFilename()).toMatch(/\.zip$/);
+  const entries = unzipSync(readFileSync(await zip.path()));
+  expect(Object.keys(entries).sort()).toEqual(files.map(({ path }) => path).sort());
 }, 90_000);
 
 test("two tabs of one person show the same while a job runs, and a cancel in one is seen in the other", async ({

@@ -50,6 +50,49 @@ test.each([
   expect((await get(`/api/schedules/${stands.id}`)).body).toEqual(stands);
 });
 
+test("a cron expression says when it comes next, which is when a schedule of it comes", async () => {
+  const { post, get } = await door({ services: { now: () => Date.parse("2026-03-27T12:00:00Z") } });
+  const { cron, timezone } = { cron: "30 2 * * *", timezone: "Europe/Paris" };
+  const { status, body } = await get(
+    `/api/next-moments?${new URLSearchParams({ cron, timezone, limit: "3" })}`,
+  );
+  // In the second night the clocks are put forward over it.
+  const expected = ["2026-03-28T01:30:00.000Z", "2026-03-29T01:00:00.000Z", "2026-03-30T00:30:00.000Z"];
+  expect([status, body.moments]).toEqual([200, expected]);
+  expect((await post("/api/schedules", { ...daily, cron, timezone })).body.next_at).toBe(expected[0]);
+  const hourly = await get("/api/next-moments?cron=0+*+*+*+*");
+  expect(hourly.body.moments).toEqual([13, 14, 15, 16, 17].map((hour) => `2026-03-27T${hour}:00:00.000Z`));
+});
+
+test.each([
+  ["cron", { cron: "0 0 31 2 *" }],
+  ["cron", { cron: "61 * * * *" }],
+  ["cron", { cron: "* * *" }],
+  ["cron", { cron: "0 0 ? * *" }],
+  ["timezone", { cron: "0 7 * * *", timezone: "Europe/Atlantis" }],
+])("next moments of a faulty %s are refused as a schedule of it is: %j", async (field, fault) => {
+  const { post, get } = await door();
+  const asked = await get(`/api/next-moments?${new URLSearchParams(fault)}`);
+  expect([asked.status, asked.body.errors[0].field]).toEqual([400, field]);
+  const { instance: _asked, request_id: _one, ...why } = asked.body;
+  const {
+    instance: _made,
+    request_id: _other,
+    ...refused
+  } = (await post("/api/schedules", { ...daily, ...fault })).body;
+  expect(why).toEqual(refused);
+});
+
+test.each([
+  ["cron", ""],
+  ["limit", "cron=0+7+*+*+*&limit=21"],
+  ["limit", "cron=0+7+*+*+*&limit=0"],
+])("next moments are not told without a proper %s: %s", async (field, query) => {
+  const { get } = await door();
+  const { status, body } = await get(`/api/next-moments?${query}`);
+  expect([status, body.errors[0].field]).toEqual([400, field]);
+});
+
 test("a change touches what it names, and null takes away", async () => {
   const { post, ask } = await door();
   const { body } = await post("/api/schedules", {
