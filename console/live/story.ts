@@ -94,32 +94,31 @@ export class Story {
         this.#endPass(at, event.reason);
         return;
       case "step.started":
-        for (const { step, attempt } of event.steps) this.#begin(step, attempt, at, event.inherited);
+        for (const { step, attempt } of event.steps) {
+          const begun = this.#open(step, "step", at, { status: "running", ...inheritedBy(event) });
+          // Begun once more under the same number: the worker before died in the middle.
+          attemptOf(begun, attempt, at).startedAt = at;
+        }
         return;
-      case "step.completed":
-        this.#end(event, { endedAt: at, ...(event.usage ? { usage: event.usage } : {}) }, (step) => {
-          step.status = "completed";
-          step.outcome = view;
-          if (event.degraded) step.degraded = true;
-          if (event.mock) step.mock = true;
-        });
-        return;
-      case "step.failed": {
-        const { failure, retryAt, usage } = event;
-        this.#end(event, { endedAt: at, failure, retryAt, ...(usage ? { usage } : {}) }, (step) => {
-          step.status = retryAt === undefined ? "failed" : "retrying";
-          step.failure = failure;
-        });
+      case "step.completed": {
+        const { usage, degraded, mock } = event;
+        const more = { outcome: view, failure: undefined, degraded, mock };
+        this.#end(event, { usage }, { status: "completed", endedAt: at, ...more });
         return;
       }
-      case "condition.checked":
-        this.#end(event, { endedAt: at, retryAt: event.retryAt }, (step) => {
-          step.kind = "condition";
-          step.status = "waiting";
-          step.until = event.retryAt;
-          step.outcome = view;
-        });
+      case "step.failed": {
+        const { failure, retryAt, usage } = event;
+        const left: Partial<Step> =
+          retryAt === undefined ? { status: "failed", endedAt: at } : { status: "retrying" };
+        this.#end(event, { failure, retryAt, usage }, { ...left, failure });
         return;
+      }
+      case "condition.checked": {
+        const { retryAt } = event;
+        const more = { until: retryAt, outcome: view };
+        this.#end(event, { retryAt }, { kind: "condition", status: "waiting", ...more });
+        return;
+      }
       case "wait.started":
         this.#open(event.step, "wait", at, { status: "waiting", until: event.until });
         return;
@@ -169,40 +168,43 @@ export class Story {
     return Object.assign(step, more);
   }
 
-  #begin(path: string, attempt: number, at: Millis, inherited?: boolean): void {
-    const step = this.#open(path, "step", at, { status: "running", ...(inherited ? { inherited } : {}) });
-    // Begun once more under the same number: the worker before died in the middle.
-    const known = step.attempts.find((one) => one.attempt === attempt);
-    if (known) known.startedAt = at;
-    else step.attempts.push({ attempt, startedAt: at });
-  }
-
   /** An outcome may be there without a start: those that a fork has inherited. */
   #end(
-    { step: path, attempt: number, at, ...event }: Recorded & { step: string; attempt: number },
+    event: { step: string; attempt: number; at: Millis; inherited?: boolean },
     ended: Partial<Attempt>,
-    change: (step: Step) => void,
+    more: Partial<Step>,
   ): void {
-    const inherited = "inherited" in event && event.inherited === true;
-    const step = this.#open(path, "step", at, inherited ? { inherited } : {});
-    let attempt = step.attempts.find((one) => one.attempt === number);
-    if (!attempt) {
-      attempt = { attempt: number, startedAt: at };
-      step.attempts.push(attempt);
-    }
-    Object.assign(attempt, ended);
-    change(step);
-    if (step.status === "completed" || step.status === "failed") step.endedAt = at;
-    if (ended.usage) step.usage = ended.usage;
-    if (step.status === "completed") delete step.failure;
+    const { at, attempt } = event;
+    const { usage } = ended;
+    const step = this.#open(event.step, "step", at, {
+      ...more,
+      ...inheritedBy(event),
+      ...(usage ? { usage } : {}),
+    });
+    Object.assign(attemptOf(step, attempt, at), { endedAt: at, ...ended });
   }
 
-  #close(path: string, at: Millis, { outcome, failure, usage }: Partial<Step>): void {
-    const step = this.#open(path, "wait", at, { endedAt: at, status: failure ? "failed" : "completed" });
-    if (outcome) step.outcome = outcome;
-    if (failure) step.failure = failure;
-    if (usage) step.usage = usage;
+  #close(path: string, at: Millis, more: Partial<Step>): void {
+    this.#open(path, "wait", at, {
+      ...more,
+      endedAt: at,
+      status: more.failure ? "failed" : "completed",
+    });
   }
+}
+
+/** What one event has said stays true: others of its step may be the job's own. */
+function inheritedBy({ inherited }: { inherited?: boolean }): Partial<Step> {
+  return inherited ? { inherited } : {};
+}
+
+function attemptOf({ attempts }: Step, number: number, at: Millis): Attempt {
+  let attempt = attempts.find((one) => one.attempt === number);
+  if (!attempt) {
+    attempt = { attempt: number, startedAt: at };
+    attempts.push(attempt);
+  }
+  return attempt;
 }
 
 /** The page as it was after the first so many events. */
