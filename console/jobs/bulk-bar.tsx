@@ -1,12 +1,13 @@
 import { useSignal } from "@preact/signals";
-import type { JobSummary } from "../../client/index.ts";
+import type { Convoke, JobStatus, JobSummary } from "../../client/index.ts";
 import { isTerminal } from "../../core/protocol/job.ts";
 import type { Filter } from "../live/job-rows.ts";
 import { client } from "../service.ts";
 import { attempt, Dialog, toast } from "../ui/parts.tsx";
 
-type Live = "scheduled" | "pending" | "running" | "waiting";
-type Over = "failed" | "cancelled";
+/** As the service takes it, which knows what can be cancelled or tried again: the filter may ask for anything. */
+type Selected<Name extends "cancelMany" | "retryMany"> = Parameters<Convoke[Name]>[0];
+type Which = { ids: string[] } | { status?: JobStatus; type?: string; tag?: string; cursor?: string };
 type Bulk = { count: number; skipped: { message: string }[]; next_cursor: string | null };
 
 /**
@@ -28,33 +29,16 @@ export function BulkBar({
   const all = filter && everything.value ? filter : undefined;
   const live = jobs.filter(({ status }) => !isTerminal(status));
   const over = jobs.filter(({ status }) => status === "failed" || status === "cancelled");
-  const cancel = async () => {
+  const act = async (what: string, those: JobSummary[], ask: (which: Which) => Promise<Bulk>) => {
+    await attempt(async () => said(what, await inParts(all ?? those, ask)));
+    done();
+  };
+  const cancel = () => {
     asked.value = false;
-    const { status, type, tag } = all ?? {};
-    const which = { ...(status ? { status: status as Live } : {}), ...named({ type, tag }) };
-    await attempt(async () =>
-      said(
-        "cancelled",
-        all
-          ? await pages((cursor) => client.cancelMany({ ...which, ...cursor }))
-          : await chunks(live, (ids) => client.cancelMany({ ids })),
-      ),
-    );
-    done();
+    return act("cancelled", live, (which) => client.cancelMany(which as Selected<"cancelMany">));
   };
-  const retry = async () => {
-    const { status, type, tag } = all ?? {};
-    const which = { ...(status ? { status: status as Over } : {}), ...named({ type, tag }) };
-    await attempt(async () =>
-      said(
-        "submitted again",
-        all
-          ? await pages((cursor) => client.retryMany({ ...which, ...cursor }))
-          : await chunks(over, (ids) => client.retryMany({ ids })),
-      ),
-    );
-    done();
-  };
+  const retry = () =>
+    act("submitted again", over, (which) => client.retryMany(which as Selected<"retryMany">));
   const count = all ? "All matching" : String(jobs.length);
   return (
     <section class="bulk" aria-label="Selected jobs">
@@ -107,42 +91,35 @@ function numbered(count: number, all: unknown): string {
   return count > 0 ? ` ${count}` : "";
 }
 
-function named({ type, tag }: { type?: string | undefined; tag?: string | undefined }) {
-  return { ...(type ? { type } : {}), ...(tag ? { tag } : {}) };
-}
-
 function said(what: string, { count, skipped }: Omit<Bulk, "next_cursor">): void {
   const [first] = skipped;
   const but = first ? `; not ${skipped.length}: ${first.message}` : "";
   toast(`${count} ${what}${but}`, count > 0 ? "completed" : "failed");
 }
 
-async function pages(
-  ask: (cursor: { cursor?: string }) => Promise<Bulk>,
-): Promise<Omit<Bulk, "next_cursor">> {
-  const whole = { count: 0, skipped: [] as Bulk["skipped"] };
-  let cursor: string | null | undefined;
-  do {
-    const page = await ask(cursor ? { cursor } : {});
-    whole.count += page.count;
-    whole.skipped.push(...page.skipped);
-    cursor = page.next_cursor;
-  } while (cursor);
-  return whole;
-}
-
 /** So many ids may be named in one request. */
 const mostNamed = 100;
 
-async function chunks(
-  jobs: JobSummary[],
-  ask: (ids: string[]) => Promise<Bulk>,
+/** All that a filter finds, page after page, or those that are named. */
+async function inParts(
+  those: Filter | JobSummary[],
+  ask: (which: Which) => Promise<Bulk>,
 ): Promise<Omit<Bulk, "next_cursor">> {
   const whole = { count: 0, skipped: [] as Bulk["skipped"] };
-  for (let at = 0; at < jobs.length; at += mostNamed) {
-    const { count, skipped } = await ask(jobs.slice(at, at + mostNamed).map(({ id }) => id));
+  const add = async (which: Which) => {
+    const { count, skipped, next_cursor } = await ask(which);
     whole.count += count;
     whole.skipped.push(...skipped);
+    return next_cursor ?? undefined;
+  };
+  if (Array.isArray(those)) {
+    for (let at = 0; at < those.length; at += mostNamed)
+      await add({ ids: those.slice(at, at + mostNamed).map(({ id }) => id) });
+  } else {
+    const { status, type, tag } = those;
+    let cursor: string | undefined;
+    do cursor = await add({ status, type, tag, cursor });
+    while (cursor);
   }
   return whole;
 }

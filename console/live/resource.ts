@@ -7,7 +7,6 @@ import { sessionEnded } from "../service.ts";
 export type Resource<T> = {
   value: ReadonlySignal<T | undefined>;
   error: ReadonlySignal<ConvokeError | undefined>;
-  loading: ReadonlySignal<boolean>;
   reload(): void;
 };
 
@@ -21,13 +20,11 @@ export function useResource<T>(
 ): Resource<T> {
   const value = useSignal<T | undefined>(undefined);
   const error = useSignal<ConvokeError | undefined>(undefined);
-  const loading = useSignal(true);
   const round = useSignal(0);
   useEffect(() => {
     const stop = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const look = async () => {
-      loading.value = true;
       try {
         const answer = await ask(stop.signal);
         if (stop.signal.aborted) return;
@@ -37,7 +34,6 @@ export function useResource<T>(
         if (stop.signal.aborted) return;
         error.value = asProblem(reason);
       }
-      loading.value = false;
       if (everyMs !== undefined) timer = setTimeout(whenSeen, everyMs);
     };
     const whenSeen = () => {
@@ -53,7 +49,7 @@ export function useResource<T>(
   const reload = useCallback(() => {
     round.value += 1;
   }, [round]);
-  return { value, error, loading, reload };
+  return { value, error, reload };
 }
 
 /** What went wrong, as a person is told. Notices on the way that the session has ended. */
