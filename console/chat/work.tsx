@@ -1,12 +1,12 @@
 import { type ReadonlySignal, useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { isTerminal } from "../../core/protocol/job.ts";
-import { ResultOf } from "../job/result.tsx";
+import { ResultOfJob } from "../job/result.tsx";
 import { Waiting } from "../job/waiting.tsx";
 import { type LiveJob, useLiveJob } from "../live/live-job.ts";
 import type { Scene } from "../live/story.ts";
 import { client } from "../service.ts";
-import { attempt, Problem, Skeleton } from "../ui/parts.tsx";
+import { attempt, Problem } from "../ui/parts.tsx";
 import { Bar } from "../ui/status.tsx";
 import { Typing } from "../ui/text.tsx";
 
@@ -112,14 +112,7 @@ export function AllWork({
   return (
     <details class="small" open={isOpen} onToggle={({ currentTarget }) => (open.value = currentTarget.open)}>
       <summary class="soft">{title}</summary>
-      {open.value && <AllOf jobId={jobId} />}
+      {open.value && <ResultOfJob jobId={jobId} />}
     </details>
   );
-}
-
-function AllOf({ jobId }: { jobId: string }) {
-  const live = useLiveJob(jobId);
-  const scene = live.scene.value;
-  if (live.error.value) return <Problem of={live.error.value} />;
-  return scene ? <ResultOf live={live} scene={scene} /> : <Skeleton />;
 }

@@ -3,10 +3,10 @@ import { useMemo } from "preact/hooks";
 import { useLocation, useRoute } from "preact-iso";
 import type { ConversationSummary } from "../../client/index.ts";
 import { Thread } from "../chat/thread.tsx";
-import { asProblem, useResource } from "../live/resource.ts";
+import { useResource } from "../live/resource.ts";
 import { client } from "../service.ts";
 import { useShortcuts } from "../ui/keys.ts";
-import { Page, Problem, Skeleton, toast } from "../ui/parts.tsx";
+import { attempt, Page, Problem, Skeleton } from "../ui/parts.tsx";
 import { Moment } from "../ui/time.tsx";
 
 export function ConversationsPage() {
@@ -67,15 +67,12 @@ function List({
   }, [all.map(({ id }) => id).join(), at, route]);
   useShortcuts(keys);
   const more = next.value === undefined ? cursor : next.value;
-  const loadMore = async () => {
-    try {
+  const loadMore = () =>
+    attempt(async () => {
       const page = await client.conversations.list({ limit: 50, cursor: more! });
       older.value = [...older.value, ...page.conversations];
       next.value = page.next_cursor;
-    } catch (reason) {
-      toast(asProblem(reason).message, "failed");
-    }
-  };
+    });
   if (all.length === 0) return <p class="faint small">None yet: the first message begins one.</p>;
   return (
     <ul class="talks">

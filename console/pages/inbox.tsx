@@ -3,8 +3,7 @@ import { useMemo, useRef } from "preact/hooks";
 import { useLocation } from "preact-iso";
 import type { Question } from "../../client/index.ts";
 import { QuestionForm } from "../job/question.tsx";
-import { ResultOf } from "../job/result.tsx";
-import { useLiveJob } from "../live/live-job.ts";
+import { ResultOfJob } from "../job/result.tsx";
 import { useResource } from "../live/resource.ts";
 import { answeredInPlace } from "../results/in-place.ts";
 import { client } from "../service.ts";
@@ -113,7 +112,8 @@ export function InboxPage() {
                 </div>
               )}
             </Card>
-            <SoFar jobId={open.job_id} />
+            {/* What a decision goes by: the plan, the dialogue, or whatever else the job has made so far. */}
+            <ResultOfJob jobId={open.job_id} lines={6} />
           </div>
         </div>
       )}
@@ -165,12 +165,4 @@ function Deadline({ at }: { at: string }) {
       due <Moment at={at} />
     </span>
   );
-}
-
-/** What a decision goes by: the plan, the dialogue, or whatever else the job has made so far. */
-function SoFar({ jobId }: { jobId: string }) {
-  const live = useLiveJob(jobId);
-  const scene = live.scene.value;
-  if (live.error.value) return <Problem of={live.error.value} />;
-  return scene ? <ResultOf live={live} scene={scene} /> : <Skeleton lines={6} />;
 }

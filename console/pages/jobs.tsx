@@ -190,29 +190,19 @@ function Table({
     const { links, index } = at();
     links[index < 0 ? 0 : Math.min(links.length - 1, Math.max(0, index + step))]?.focus();
   };
-  const current = useRef({ move, at, toggle });
-  current.current = { move, at, toggle };
+  const pick = (through: boolean) => {
+    const { index } = at();
+    if (index >= 0) toggle(index, through);
+  };
+  const current = useRef({ move, pick });
+  current.current = { move, pick };
   useShortcuts(
     useMemo(
       () => [
         { keys: "j", does: "Next job; Enter opens it", run: () => current.current.move(1) },
         { keys: "k", does: "Previous job", run: () => current.current.move(-1) },
-        {
-          keys: "x",
-          does: "Select the job",
-          run: () => {
-            const { index } = current.current.at();
-            if (index >= 0) current.current.toggle(index, false);
-          },
-        },
-        {
-          keys: "X",
-          does: "Select all jobs up to this one",
-          run: () => {
-            const { index } = current.current.at();
-            if (index >= 0) current.current.toggle(index, true);
-          },
-        },
+        { keys: "x", does: "Select the job", run: () => current.current.pick(false) },
+        { keys: "X", does: "Select all jobs up to this one", run: () => current.current.pick(true) },
       ],
       [],
     ),
