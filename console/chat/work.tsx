@@ -1,4 +1,4 @@
-import { type ReadonlySignal, useComputed, useSignal } from "@preact/signals";
+import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { isTerminal } from "../../core/protocol/job.ts";
 import { ResultOfJob } from "../job/result.tsx";
@@ -6,9 +6,9 @@ import { Waiting } from "../job/waiting.tsx";
 import { type LiveJob, useLiveJob } from "../live/live-job.ts";
 import type { Scene } from "../live/story.ts";
 import { client } from "../service.ts";
+import { Arriving } from "../ui/arriving.tsx";
 import { attempt, Problem } from "../ui/parts.tsx";
 import { Bar } from "../ui/status.tsx";
-import { Typing } from "../ui/text.tsx";
 
 /** The job that a message waits for: how far it is, and what is being written at this moment. */
 export function WorkAtHand({ jobId, onEnd }: { jobId: string; onEnd: () => void }) {
@@ -86,16 +86,13 @@ function Streams({ live, scene }: { live: LiveJob; scene: Scene }) {
       {writing.map(({ path }) => (
         <section key={path} class="stream" aria-label={path}>
           <p class="small faint clip">{path}</p>
-          <Arriving text={live.text(path)} />
+          <div class="window">
+            <Arriving text={live.text(path)} before="at work" />
+          </div>
         </section>
       ))}
     </div>
   );
-}
-
-function Arriving({ text }: { text: ReadonlySignal<string> }) {
-  const isThere = useComputed(() => text.value !== "");
-  return <div class="window">{isThere.value ? <Typing text={text} /> : <p class="faint">at work</p>}</div>;
 }
 
 /** All that a job has done, once somebody wants to know. */

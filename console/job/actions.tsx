@@ -20,26 +20,16 @@ export function Actions({ job, onFork }: { job: JobRecord; onFork: () => void })
   const ended = isTerminal(job.status);
   return (
     <>
-      {!ended &&
-        (job.paused ? (
-          <button
-            type="button"
-            class="button"
-            disabled={busy.value}
-            onClick={() => void act(() => client.resume(jobId))}
-          >
-            Resume
-          </button>
-        ) : (
-          <button
-            type="button"
-            class="button"
-            disabled={busy.value}
-            onClick={() => void act(() => client.pause(jobId))}
-          >
-            Pause
-          </button>
-        ))}
+      {!ended && (
+        <button
+          type="button"
+          class="button"
+          disabled={busy.value}
+          onClick={() => void act(() => (job.paused ? client.resume(jobId) : client.pause(jobId)))}
+        >
+          {job.paused ? "Resume" : "Pause"}
+        </button>
+      )}
       {(job.status === "failed" || job.status === "cancelled") && (
         <button type="button" class="button primary" disabled={busy.value} onClick={() => void retry()}>
           Retry

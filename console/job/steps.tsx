@@ -1,17 +1,18 @@
-import { type ReadonlySignal, useComputed, useSignal } from "@preact/signals";
+import { useSignal } from "@preact/signals";
 import { isTerminal } from "../../core/protocol/job.ts";
 import type { Json } from "../../core/protocol/json.ts";
 import { axisEnd, type Bar, layOut, type Row } from "../live/gantt.ts";
 import type { LiveJob } from "../live/live-job.ts";
 import type { Attempt, Scene, Step } from "../live/story.ts";
 import { useValue } from "../live/value.ts";
+import { Arriving } from "../ui/arriving.tsx";
 import { JsonView } from "../ui/json.tsx";
 import { count, money } from "../ui/numbers.ts";
 import { Empty, Problem, Skeleton } from "../ui/parts.tsx";
 import { isObject } from "../ui/schema.ts";
 import { Status } from "../ui/status.tsx";
 import { type Column, numbers, Table } from "../ui/table.tsx";
-import { Markdown, Typing } from "../ui/text.tsx";
+import { Markdown } from "../ui/text.tsx";
 import { clock, duration, now } from "../ui/time.tsx";
 import { JobLink } from "./head.tsx";
 
@@ -182,7 +183,8 @@ function StepDetail({ live, step, isPast }: { live: LiveJob; step: Step; isPast:
       {step.outcome ? (
         <Outcome jobId={live.jobId} step={step} />
       ) : (
-        step.status === "running" && !isPast && <Arriving text={live.text(step.path)} />
+        step.status === "running" &&
+        !isPast && <Arriving text={live.text(step.path)} before="Nothing has arrived yet." />
       )}
     </div>
   );
@@ -203,11 +205,6 @@ const attemptColumns: Column<Attempt>[] = [
   },
   numbers("Next not before", ({ retryAt }) => (retryAt === undefined ? "–" : clock(retryAt))),
 ];
-
-function Arriving({ text }: { text: ReadonlySignal<string> }) {
-  const any = useComputed(() => text.value !== "");
-  return any.value ? <Typing text={text} /> : <p class="faint">Nothing has arrived yet.</p>;
-}
 
 /** What a step gave: the text of a model as it reads, anything else as a value. */
 function Outcome({ jobId, step }: { jobId: string; step: Step }) {

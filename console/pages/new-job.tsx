@@ -186,11 +186,7 @@ function idempotencyKeys(): (content: unknown) => string {
   return (content) => {
     const written = JSON.stringify(content);
     if (written !== known.content) {
-      const bytes = crypto.getRandomValues(new Uint8Array(16));
-      known = {
-        content: written,
-        key: Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(""),
-      };
+      known = { content: written, key: crypto.getRandomValues(new Uint32Array(4)).join("-") };
     }
     return known.key;
   };

@@ -135,23 +135,18 @@ function List({ schedules, reload }: { schedules: Schedule[]; reload: Resource<u
                     <button type="button" class="button small" onClick={() => void run(schedule)}>
                       Run now<span class="hidden-visually"> {name}</span>
                     </button>
-                    {paused ? (
-                      <button
-                        type="button"
-                        class="button small"
-                        onClick={() => void act(() => client.schedules.resume(id), `${name} goes on`)}
-                      >
-                        Resume<span class="hidden-visually"> {name}</span>
-                      </button>
-                    ) : (
-                      <button
-                        type="button"
-                        class="button small"
-                        onClick={() => void act(() => client.schedules.pause(id), `${name} is paused`)}
-                      >
-                        Pause<span class="hidden-visually"> {name}</span>
-                      </button>
-                    )}
+                    <button
+                      type="button"
+                      class="button small"
+                      onClick={() =>
+                        void (paused
+                          ? act(() => client.schedules.resume(id), `${name} goes on`)
+                          : act(() => client.schedules.pause(id), `${name} is paused`))
+                      }
+                    >
+                      {paused ? "Resume" : "Pause"}
+                      <span class="hidden-visually"> {name}</span>
+                    </button>
                     <button
                       type="button"
                       class="button small quiet"
