@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import UPlot from "uplot";
 
 export type Series = {
   name: string;
@@ -10,7 +11,7 @@ export type Series = {
 };
 
 /** Bars on bars. What it shows is also in a table: nobody has to see it. */
-export function BarChart({
+export default function BarChart({
   labels,
   series,
   format,
@@ -21,83 +22,108 @@ export function BarChart({
   format: (value: number) => string;
   label: string;
 }) {
+  const place = useRef<HTMLDivElement>(null);
   const pointed = useSignal<number | undefined>(undefined);
-  const plot = useRef<HTMLDivElement>(null);
-  const width = useSignal(0);
+  const content = JSON.stringify([labels, series]);
   useEffect(() => {
-    const resized = new ResizeObserver(([entry]) => {
-      width.value = entry!.contentRect.width;
-    });
-    resized.observe(plot.current!);
-    return () => resized.disconnect();
-  }, []);
+    const element = place.current!;
+    const plot = new UPlot(optionsOf(element), dataOf(series), element);
+    const resized = new ResizeObserver(() =>
+      plot.setSize({ width: element.clientWidth, height: element.clientHeight }),
+    );
+    resized.observe(element);
+    // Colours are looked up when it is drawn.
+    const redraw = () => plot.redraw(false);
+    const scheme = matchMedia("(prefers-color-scheme: dark)");
+    scheme.addEventListener("change", redraw);
+    const themed = new MutationObserver(redraw);
+    themed.observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    return () => {
+      resized.disconnect();
+      themed.disconnect();
+      scheme.removeEventListener("change", redraw);
+      plot.destroy();
+    };
+  }, [content]);
 
-  const shown = pointed.value ?? labels.length - 1;
-  const bars = stacked(series);
-  const top = Math.max(...bars.flatMap(({ ends }) => ends)) || 1;
-  const every = labelsApart.find((by) => (by * width.value) / labels.length >= labelPx) ?? labels.length;
+  function optionsOf(element: HTMLElement): UPlot.Options {
+    const colour = (token: string) => () => {
+      // `light-dark()` means nothing to a canvas: an element knows which of the two it is.
+      element.style.color = `var(${token})`;
+      return getComputedStyle(element).color;
+    };
+    const font = getComputedStyle(element).font;
+    const axis = { stroke: colour("--text-faint"), font, ticks: { show: false } };
+    return {
+      width: element.clientWidth,
+      height: element.clientHeight,
+      // The axes have room of their own.
+      padding: [8, 8, 0, 0],
+      legend: { show: false },
+      cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
+      scales: {
+        x: { time: false, range: [-0.6, labels.length - 0.4] },
+        y: { range: (_, _min, max) => [0, max || 1] },
+      },
+      axes: [
+        {
+          ...axis,
+          size: 28,
+          grid: { show: false },
+          values: (_, splits) => splits.map((at) => labels[at] ?? ""),
+          incrs: [1, 2, 5, 10],
+        },
+        {
+          ...axis,
+          size: 48,
+          grid: { stroke: colour("--border"), width: 1 },
+          values: (_, splits) => splits.map(format),
+        },
+      ],
+      series: [
+        {},
+        // The last one is on top of the sum of all others, so the whole sum is drawn first.
+        ...[...series].reverse().map(({ name, colour: token }) => ({
+          label: name,
+          fill: colour(token),
+          width: 0,
+          points: { show: false },
+          paths: UPlot.paths.bars!({ size: [0.7, 48], radius: 0.15 }),
+        })),
+      ],
+      hooks: {
+        setCursor: [
+          ({ cursor: { idx } }) => {
+            pointed.value = idx ?? undefined;
+          },
+        ],
+      },
+    };
+  }
+
+  const at = pointed.value ?? labels.length - 1;
   return (
     <figure class="chart">
       <figcaption class="small soft number">
-        <strong>{labels[shown]}</strong>
+        <strong>{labels[at]}</strong>
         {series.map(({ name, colour, values }) => (
           <span key={name}>
             <span class="swatch" style={{ background: `var(${colour})` }} /> {name}{" "}
-            {values[shown] === null || values[shown] === undefined ? "unknown" : format(values[shown])}
+            {values[at] === null || values[at] === undefined ? "unknown" : format(values[at])}
           </span>
         ))}
       </figcaption>
-      <div
-        ref={plot}
-        class="plot"
-        role="img"
-        aria-label={label}
-        onMouseLeave={() => (pointed.value = undefined)}
-      >
-        {linesUpTo(top).map((value) => (
-          <div key={value} class="plot-line" style={{ bottom: `${(100 * value) / top}%` }}>
-            <span>{format(value)}</span>
-          </div>
-        ))}
-        {labels.map((name, at) => (
-          // biome-ignore lint/a11y/noStaticElementInteractions: who points sees in the heading what the table says too
-          <div key={name} class="plot-place" onMouseEnter={() => (pointed.value = at)}>
-            {bars.map(({ colour, ends }) => (
-              <div
-                key={colour}
-                class="plot-bar"
-                style={{ height: `${(100 * ends[at]!) / top}%`, background: `var(${colour})` }}
-              />
-            ))}
-            {at % every === 0 && <span>{name}</span>}
-          </div>
-        ))}
-      </div>
+      <div ref={place} class="chart-place" role="img" aria-label={label} />
     </figure>
   );
 }
 
-/** Where the bars of each series end, from the last one to the first: each covers those behind it down to its own end. */
-function stacked(series: Series[]): { colour: string; ends: number[] }[] {
-  const bars: { colour: string; ends: number[] }[] = [];
-  for (const { colour, values } of series) {
-    const below = bars[0]?.ends;
-    bars.unshift({ colour, ends: values.map((value, at) => (value ?? 0) + (below?.[at] ?? 0)) });
+function dataOf(series: Series[]): UPlot.AlignedData {
+  const count = series[0]?.values.length ?? 0;
+  const sums: (number | null)[][] = [];
+  for (const { values } of series) {
+    const below = sums.at(-1);
+    sums.push(values.map((value, at) => (value === null ? null : value + (below?.[at] ?? 0))));
   }
-  return bars;
-}
-
-/** A label takes so much room; where there is less, only every so many days have theirs. */
-const labelPx = 50;
-const labelsApart = [1, 2, 5, 10];
-
-/** So many lines at most are above that of zero. */
-const mostLines = 3;
-
-/** The values of the lines behind the bars: round ones. */
-function linesUpTo(top: number): number[] {
-  const least = top / (mostLines + 1);
-  const power = 10 ** Math.floor(Math.log10(least));
-  const apart = power * [1, 2, 2.5, 5, 10].find((round) => round * power > least)!;
-  return Array.from({ length: Math.floor(top / apart) + 1 }, (_, index) => index * apart);
+  return [Array.from({ length: count }, (_, index) => index), ...sums.reverse()] as UPlot.AlignedData;
 }

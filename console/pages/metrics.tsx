@@ -1,9 +1,9 @@
-import { useLocation } from "preact-iso";
+import { lazy, useLocation } from "preact-iso";
 import type { Metrics } from "../../client/index.ts";
 import { jobStatuses } from "../../core/protocol/job.ts";
 import { addressOf } from "../live/job-rows.ts";
 import { useResource } from "../live/resource.ts";
-import { BarChart, type Series } from "../metrics/bar-chart.tsx";
+import type { Series } from "../metrics/bar-chart.tsx";
 import { type Day, daysShown } from "../metrics/days.ts";
 import { client } from "../service.ts";
 import { count, money, percent } from "../ui/numbers.ts";
@@ -11,6 +11,8 @@ import { Card, Empty, Page, Problem, Select, Skeleton } from "../ui/parts.tsx";
 import { Status } from "../ui/status.tsx";
 import { type Column, numbers, Table } from "../ui/table.tsx";
 import { duration, Moment } from "../ui/time.tsx";
+
+const BarChart = lazy(() => import("../metrics/bar-chart.tsx"));
 
 /** The service counts anew no more often than that. */
 const everyMs = 15_000;
