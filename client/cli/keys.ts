@@ -1,4 +1,4 @@
-import { InvalidRequest } from "../../core/protocol/error.ts";
+import { InvalidRequest, NotFound } from "../../core/protocol/error.ts";
 import { iso } from "../../core/protocol/wire.ts";
 import { type Family, given, list, type Session } from "./command.ts";
 import { operatorServices, type Where, withTable } from "./operator.ts";
@@ -34,6 +34,8 @@ export function keyCommands({ group, act }: Family): void {
         const expiresAt = expires === undefined ? undefined : Date.parse(expires);
         if (Number.isNaN(expiresAt)) throw new InvalidRequest(`--expires ${expires} is no moment`);
         const services = await operatorServices(session, where);
+        if (expiresAt !== undefined && expiresAt <= services.now())
+          throw new InvalidRequest(`--expires ${expires} has passed`);
         const { id, key } = await services.keys.create({ tenant, scopes, ...given({ expiresAt }) });
         if (!session.json) session.complain(`Key ${id} of tenant ${tenant}:`);
         session.answer({ id, tenant, scopes, key }, key);
@@ -71,7 +73,8 @@ export function keyCommands({ group, act }: Family): void {
   ).action(
     act(async (session: Session, id: string, where: Where) => {
       const { keys: store } = await operatorServices(session, where);
-      await store.revoke(id);
+      // A mistyped one would leave the key alive that somebody wants to see dead.
+      if (!(await store.revoke(id))) throw new NotFound(`No key ${id}`);
       session.answer({ id, revoked: true }, `Key ${id} is revoked.`);
       return undefined;
     }),

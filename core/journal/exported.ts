@@ -4,7 +4,7 @@ import type { Entry } from "../protocol/event.ts";
 /**
  * The journals of an export: one entry a line, of any number of jobs.
  * @param name - what is said to be wrong when something is.
- * @throws InvalidRequest that names the line.
+ * @throws InvalidRequest that names the line, or says that there is none.
  */
 export function exportedJournals(text: string, name: string): Entry[][] {
   const journals = new Map<string, Entry[]>();
@@ -15,6 +15,7 @@ export function exportedJournals(text: string, name: string): Entry[][] {
     const id = `${entry.tenant}/${entry.jobId}`;
     journals.set(id, [...(journals.get(id) ?? []), entry]);
   }
+  if (journals.size === 0) throw new InvalidRequest(`${name} holds no journal`);
   return [...journals.values()];
 }
 

@@ -37,7 +37,10 @@ export function dynamoKeys({ client, name, call }: DynamoTable, { now }: Pick<Se
     },
 
     async revoke(id) {
-      await call(() => client.send(new DeleteCommand({ TableName: name, Key: keyAt(id) })));
+      const { Attributes } = await call(() =>
+        client.send(new DeleteCommand({ TableName: name, Key: keyAt(id), ReturnValues: "ALL_OLD" })),
+      );
+      return Attributes !== undefined;
     },
 
     async check(key) {

@@ -17,7 +17,8 @@ export type Principal = {
 export interface Keys {
   /** @returns the key itself, `ck_<id>_<secret>`. It cannot be had again. */
   create(principal: Omit<Principal, "id">): Promise<{ id: string; key: string }>;
-  revoke(id: string): Promise<void>;
+  /** @returns whether there was such a key. */
+  revoke(id: string): Promise<boolean>;
   /** @returns undefined for a key that is unknown, revoked, expired or malformed. */
   check(key: string): Promise<Principal | undefined>;
   /** A ticket opens one WebSocket within its life. */

@@ -17,7 +17,7 @@ export function memoryKeys({ now }: Pick<Services, "now">): Keys {
       return { id, key };
     },
     async revoke(id) {
-      keys.delete(id);
+      return keys.delete(id);
     },
     async check(key) {
       const parsed = parseKey(key);

@@ -189,6 +189,9 @@ test("keys are made with the table, listed without their secret, and revoked", a
   expect(JSON.parse(notAllowed.err)).toMatchObject({ error: { code: "forbidden" }, exit: 4 });
   expect((await convoke.json<object>("keys", "revoke", id))[0]).toEqual({ id, revoked: true });
   expect((await convoke.json<{ id: string }>("keys", "list")).map((one) => one.id)).not.toContain(id);
+  expect(await convoke("keys", "revoke", id)).toMatchObject({ code: 3 });
+  const over = await convoke("keys", "create", "--tenant", "acme", "--expires", "2020-01-01T00:00:00Z");
+  expect(over).toMatchObject({ code: 2, out: "" });
 });
 
 /** Nothing is printed but one document, on stderr. */

@@ -110,6 +110,12 @@ test("what is no whole journal is refused with its line, and nothing is written"
     err: expect.stringContaining("has gaps"),
   });
   expect(await convoke("replay", "nothing.jsonl")).toMatchObject({ code: 2 });
+  writeFileSync(join(directory, "empty.jsonl"), "\n");
+  for (const command of ["import", "to-test"])
+    expect(await convoke(command, "empty.jsonl")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("empty.jsonl holds no journal"),
+    });
   const { jobId } = JSON.parse(first) as Entry;
   await expect(cloud.client.get(jobId)).rejects.toMatchObject({ code: "not_found" });
 });

@@ -10,7 +10,8 @@ inBothWorlds((world, engines) => {
     const { id, key } = await keys.create({ tenant: "acme", scopes: ["jobs:read"] });
     expect(key).toMatch(new RegExp(`^ck_${id}_[\\w-]{43}$`));
     expect(await keys.check(key)).toEqual({ tenant: "acme", id, scopes: ["jobs:read"] });
-    await keys.revoke(id);
+    expect(await keys.revoke(id)).toBe(true);
+    expect(await keys.revoke(id)).toBe(false);
     expect(await keys.check(key)).toBeUndefined();
   });
 
